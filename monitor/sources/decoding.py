@@ -1,0 +1,370 @@
+"""From an encoded segment in memory to frames: the only place where pictures are decoded.
+
+Each segment is decoded on its own by a fresh decoder and flushed, so that its frames never depend on what came before
+(DECISIONS.md, "A segment is the unit of work"). Frames are handed on without copying wherever the decoder's rows are
+unpadded.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Self
+
+import av
+import av.error
+import numpy as np
+
+from monitor.errors import BadMedia, NoVideo
+from monitor.types import Frame, Plane, VideoFormat
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from av.codec.context import CodecContext
+    from av.video.codeccontext import VideoCodecContext
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+    from monitor.protocols import Sampler
+
+    VideoPacket = av.Packet[Any]
+
+PROBE_BYTES = 1 << 20
+"""How much of a segment the demuxer may look at to find its streams; a segment has them in its first kilobytes."""
+
+_DEEP_NAMES = {9: "9le", 10: "10le", 12: "12le", 14: "14le", 16: "16le"}
+
+
+def planar_format(name: str) -> str:
+    """The planar YCbCr or grey pixel format to hold frames of the FFmpeg format ``name``.
+
+    The name itself where frames can be taken as they are; else the nearest planar format that loses nothing (or, from
+    RGB, 4:4:4 at the same depth), so that a metric never sees packed, palette or big-endian samples.
+    """
+    if name.startswith("yuvj"):
+        return name
+    description = av.VideoFormat(name)
+    if description.is_rgb or description.has_palette:
+        depth = max(component.bits for component in description.components)
+        return f"yuv444p{_DEEP_NAMES.get(depth, '')}"
+    components = description.components
+    planar = len({component.plane for component in components}) == len(components)
+    alpha = len(components) in (2, 4)
+    if planar and not alpha and not description.is_big_endian:
+        return name
+    depth = max(component.bits for component in components)
+    suffix = _DEEP_NAMES.get(depth, "")
+    if len(components) < 3:
+        return f"gray{suffix}"
+    halved = (description.chroma_width(16) == 8, description.chroma_height(16) == 8)
+    sampling = {(True, True): "420", (True, False): "422"}.get(halved, "444")
+    return f"yuv{sampling}p{suffix}"
+
+
+def video_format(frame: VideoFrame) -> VideoFormat:
+    """What the code values of a decoded, planar ``frame`` mean."""
+    description = frame.format
+    full_range = description.name.startswith("yuvj") or int(frame.color_range) == 2
+    grey = len(description.components) < 3
+    return VideoFormat(
+        width=frame.width,
+        height=frame.height,
+        pixel_format=description.name,
+        bit_depth=max(component.bits for component in description.components),
+        full_range=full_range,
+        matrix=_MATRICES.get(int(frame.colorspace), "unknown"),
+        chroma_width=0 if grey else description.chroma_width(frame.width),
+        chroma_height=0 if grey else description.chroma_height(frame.height),
+    )
+
+
+_MATRICES = {
+    0: "gbr",
+    1: "bt709",
+    4: "fcc",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "ycgco",
+    9: "bt2020nc",
+    10: "bt2020c",
+}
+"""AVColorSpace numbers (ITU-T H.273 MatrixCoefficients) and FFmpeg's names."""
+
+
+def planes_of(frame: VideoFrame, description: VideoFormat) -> tuple[Plane, ...]:
+    """The frame's planes as read-only arrays: views of the decoder's memory where rows are unpadded, else copies."""
+    dtype = np.dtype(np.uint8) if description.bit_depth == 8 else np.dtype("<u2")
+    shapes = [(description.height, description.width)]
+    if description.chroma_width:
+        shapes += [(description.chroma_height, description.chroma_width)] * 2
+    planes: list[Plane] = []
+    for plane, (height, width) in zip(frame.planes, shapes, strict=False):
+        rows = np.frombuffer(plane, dtype=dtype)  # type: ignore[call-overload]  # planes speak the buffer protocol
+        stride = plane.line_size // dtype.itemsize
+        picture = rows[: stride * height].reshape(height, stride)
+        if stride != width:
+            picture = np.ascontiguousarray(picture[:, :width])
+        picture.flags.writeable = False
+        planes.append(picture)
+    return tuple(planes)
+
+
+class SegmentDecoding:
+    """One pass over the frames of one segment (``monitor.protocols.DecodedSegment``)."""
+
+    def __init__(
+        self, packets: Iterator[VideoPacket], context: VideoCodecContext, time_base: Fraction, frame_rate: float
+    ) -> None:
+        self._packets = packets
+        self._context = context
+        self._time_base = time_base
+        self._owner: av.container.InputContainer | None = None
+        self._reformatter = av.video.reformatter.VideoReformatter()
+        self.codec = context.name
+        self.format: VideoFormat | None = None
+        self.frame_rate = frame_rate
+        self.frames_expected = 0
+        self.frames_decoded = 0
+        self.decode_errors = 0
+        self.start: Fraction | None = None
+        self.end: Fraction | None = None
+
+    def owning(self, container: av.container.InputContainer) -> Self:
+        """Close ``container`` when this pass ends."""
+        self._owner = container
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._owner is not None:
+            self._owner.close()
+
+    def frames(self, sampler: Sampler) -> Iterator[Frame]:
+        """The frames that ``sampler`` wants, in presentation order; corrupt ones are left out and counted."""
+        index = 0
+        for decoded in self._decoded():
+            if decoded.is_corrupt:
+                self.decode_errors += 1
+                continue
+            pts = self._presentation_time(decoded)
+            duration = self._duration(decoded)
+            self.frames_decoded += 1
+            if self.start is None or pts < self.start:
+                self.start = pts
+            self.end = max(self.end, pts + duration) if self.end is not None else pts + duration
+            keyframe = bool(decoded.key_frame)
+            if sampler.wants(pts, duration, index, keyframe=keyframe):
+                yield self._frame(decoded, index, pts, duration, keyframe=keyframe)
+            index += 1
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        """Every picture the decoder gives, hopping over packets that it refuses."""
+        for packet in self._packets:
+            if packet.size:
+                self.frames_expected += 1
+            try:
+                yield from self._context.decode(packet)
+            except av.error.FFmpegError:
+                self.decode_errors += 1
+        try:
+            yield from self._context.decode(None)
+        except av.error.EOFError:
+            return  # already drained by the demuxer's own flush packet
+        except av.error.FFmpegError:
+            self.decode_errors += 1
+
+    def _presentation_time(self, frame: VideoFrame) -> Fraction:
+        if frame.pts is not None:
+            return frame.pts * self._time_base
+        return self.end if self.end is not None else Fraction(0)
+
+    def _duration(self, frame: VideoFrame) -> Fraction:
+        if frame.duration:
+            return frame.duration * self._time_base
+        return Fraction(1 / self.frame_rate).limit_denominator(90_000) if self.frame_rate else Fraction(0)
+
+    def _frame(self, decoded: VideoFrame, index: int, pts: Fraction, duration: Fraction, *, keyframe: bool) -> Frame:
+        target = planar_format(decoded.format.name)
+        picture = decoded if target == decoded.format.name else self._reformatter.reformat(decoded, format=target)
+        description = video_format(picture)
+        if description == self.format:
+            description = self.format  # one object for all frames of a format
+        self.format = description
+        return Frame(
+            index=index,
+            pts=pts,
+            duration=duration,
+            format=description,
+            planes=planes_of(picture, description),
+            keyframe=keyframe,
+        )
+
+
+def _configure(context: CodecContext, *, keyframes_only: bool, threads: int) -> None:
+    context.thread_count = threads
+    context.thread_type = "AUTO" if threads != 1 else "NONE"
+    if keyframes_only:
+        context.skip_frame = "NONKEY"
+
+
+def _best_video(container: av.container.InputContainer) -> VideoStream | None:
+    """The stream FFmpeg would play, leaving out cover art."""
+    streams = [stream for stream in container.streams.video if not stream.disposition & av.stream.Disposition.attached_pic]
+    if not streams:
+        return None
+    best = container.streams.best("video")
+    return best if best in streams else streams[0]
+
+
+@dataclass(slots=True, eq=False)
+class ByteSegment:
+    """A media segment as it was fetched: MPEG-TS, or fMP4 with its initialisation section."""
+
+    stream: str
+    rendition: str
+    sequence: int
+    started_at: datetime
+    has_utc: bool
+    duration: Fraction
+    data: bytes = field(repr=False)
+    init: bytes = field(default=b"", repr=False)
+    """EXT-X-MAP section that goes before ``data``."""
+    discontinuity: bool = False
+    published_at: datetime | None = None
+    download_seconds: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """Encoded bytes, without the initialisation section (which segments share)."""
+        return len(self.data)
+
+    def decode(self, *, keyframes_only: bool = False, threads: int = 1) -> SegmentDecoding:
+        """Open the segment for one pass over its frames.
+
+        Raises:
+            BadMedia: empty, or no demuxer or decoder can read it.
+            NoVideo: no video stream in it.
+        """
+        label = f"segment {self.sequence} of {self.stream}/{self.rendition}"
+        if not self.data:
+            raise BadMedia(f"{label} is empty", reason="demux")
+        try:
+            container = av.open(
+                io.BytesIO(self.init + self.data if self.init else self.data),
+                "r",
+                options={"probesize": str(PROBE_BYTES), "fpsprobesize": "0"},
+                metadata_errors="ignore",
+            )
+        except (av.error.FFmpegError, ValueError) as error:
+            raise BadMedia(
+                f"{label} ({len(self.data)} bytes) is no media that can be read: {_reason(error)}", reason="demux"
+            ) from error
+        stream = _best_video(container)
+        if stream is None:
+            container.close()
+            raise NoVideo(f"{label} has no video stream", reason="no_video")
+        _configure(stream.codec_context, keyframes_only=keyframes_only, threads=threads)
+        if stream.time_base is None:
+            container.close()
+            raise BadMedia(f"{label} has a video stream without a time base", reason="demux")
+        rate = stream.average_rate or stream.guessed_rate
+        decoding = SegmentDecoding(
+            _demuxed(container, stream), stream.codec_context, Fraction(stream.time_base), float(rate) if rate else 0.0
+        )
+        return decoding.owning(container)
+
+
+def _demuxed(container: av.container.InputContainer, stream: VideoStream) -> Iterator[VideoPacket]:
+    """The stream's packets up to the end or to where the bytes stop making sense."""
+    try:
+        for packet in container.demux(stream):
+            if packet.size:
+                yield packet
+    except av.error.FFmpegError:
+        return  # a truncated tail: frames_decoded against the announced duration shows it
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedPacket:
+    """One access unit as demuxed; times in the template's time base."""
+
+    data: bytes = field(repr=False)
+    pts: int | None
+    dts: int | None
+    duration: int
+    keyframe: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CodecTemplate:
+    """What a decoder must know besides the packets."""
+
+    name: str
+    """FFmpeg's decoder name: ``h264``, ``hevc`` ..."""
+    time_base: Fraction
+    extradata: bytes = field(default=b"", repr=False)
+    width: int = 0
+    height: int = 0
+    pixel_format: str = ""
+    frame_rate: float = 0.0
+
+
+@dataclass(slots=True, eq=False)
+class PacketSegment:
+    """A run of packets cut at a key frame from a continuous input (RTMP, RTSP, UDP, file)."""
+
+    stream: str
+    rendition: str
+    sequence: int
+    started_at: datetime
+    has_utc: bool
+    duration: Fraction
+    packets: Sequence[EncodedPacket] = field(repr=False)
+    template: CodecTemplate
+    discontinuity: bool = False
+    published_at: datetime | None = None
+    download_seconds: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """Encoded bytes."""
+        return sum(len(packet.data) for packet in self.packets)
+
+    def decode(self, *, keyframes_only: bool = False, threads: int = 1) -> SegmentDecoding:
+        """Open the segment for one pass over its frames.
+
+        Raises:
+            BadMedia: there are no packets, or no such decoder.
+        """
+        if not self.packets:
+            raise BadMedia(f"segment {self.sequence} of {self.stream}/{self.rendition} is empty", reason="demux")
+        try:
+            context = av.CodecContext.create(self.template.name, "r")
+        except (av.error.FFmpegError, ValueError) as error:
+            raise BadMedia(f"no decoder for {self.template.name!r}: {_reason(error)}", reason="decode") from error
+        if not isinstance(context, av.VideoCodecContext):
+            raise NoVideo(f"{self.template.name!r} is not a video codec", reason="no_video")
+        context.extradata = self.template.extradata or None
+        context.width, context.height = self.template.width, self.template.height
+        if self.template.pixel_format:
+            context.pix_fmt = self.template.pixel_format
+        _configure(context, keyframes_only=keyframes_only, threads=threads)
+        return SegmentDecoding(self._rebuilt(), context, self.template.time_base, self.template.frame_rate)
+
+    def _rebuilt(self) -> Iterator[VideoPacket]:
+        for encoded in self.packets:
+            packet = av.Packet(encoded.data)
+            packet.pts, packet.dts, packet.duration = encoded.pts, encoded.dts, encoded.duration
+            packet.time_base = self.template.time_base
+            packet.is_keyframe = encoded.keyframe
+            yield packet
