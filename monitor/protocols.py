@@ -159,6 +159,13 @@ class EncodedSegment(Protocol):
     def size(self) -> int:
         """Bytes held in memory: what queues count."""
 
+    def span(self) -> tuple[Fraction, Fraction]:
+        """Media time of the first frame and of the end of the last one, from the container, without decoding.
+
+        Raises:
+            BadMedia, NoVideo: as ``decode``.
+        """
+
     def decode(self, *, keyframes_only: bool = False, threads: int = 1) -> DecodedSegment:
         """Open the segment for one pass over its frames.
 

@@ -45,7 +45,7 @@ def planar_format(name: str) -> str:
     RGB, 4:4:4 at the same depth), so that a metric never sees packed, palette or big-endian samples.
     """
     if name.startswith("yuvj"):
-        return name
+        return name  # same samples as "yuv", flagged full range
     description = av.VideoFormat(name)
     if description.is_rgb or description.has_palette:
         depth = max(component.bits for component in description.components)
@@ -72,7 +72,7 @@ def video_format(frame: VideoFrame) -> VideoFormat:
     return VideoFormat(
         width=frame.width,
         height=frame.height,
-        pixel_format=description.name,
+        pixel_format=description.name.replace("yuvj", "yuv"),  # the range is said once, in full_range
         bit_depth=max(component.bits for component in description.components),
         full_range=full_range,
         matrix=_MATRICES.get(int(frame.colorspace), "unknown"),
@@ -244,6 +244,20 @@ class ByteSegment:
         """Encoded bytes, without the initialisation section (which segments share)."""
         return len(self.data)
 
+    def span(self) -> tuple[Fraction, Fraction]:
+        """Media time of the first frame and of the end of the last one, without decoding.
+
+        Raises:
+            BadMedia: empty, or no demuxer can read it, or no packet has a time.
+            NoVideo: no video stream in it.
+        """
+        container, stream = self._opened()
+        with container:
+            rate = stream.average_rate or stream.guessed_rate
+            return _span(
+                _demuxed(container, stream), _time_base(stream), 1 / Fraction(rate) if rate else Fraction(0), self._label
+            )
+
     def decode(self, *, keyframes_only: bool = False, threads: int = 1) -> SegmentDecoding:
         """Open the segment for one pass over its frames.
 
@@ -251,9 +265,21 @@ class ByteSegment:
             BadMedia: empty, or no demuxer or decoder can read it.
             NoVideo: no video stream in it.
         """
-        label = f"segment {self.sequence} of {self.stream}/{self.rendition}"
+        container, stream = self._opened()
+        _configure(stream.codec_context, keyframes_only=keyframes_only, threads=threads)
+        rate = stream.average_rate or stream.guessed_rate
+        decoding = SegmentDecoding(
+            _demuxed(container, stream), stream.codec_context, _time_base(stream), float(rate) if rate else 0.0
+        )
+        return decoding.owning(container)
+
+    @property
+    def _label(self) -> str:
+        return f"segment {self.sequence} of {self.stream}/{self.rendition}"
+
+    def _opened(self) -> tuple[av.container.InputContainer, VideoStream]:
         if not self.data:
-            raise BadMedia(f"{label} is empty", reason="demux")
+            raise BadMedia(f"{self._label} is empty", reason="demux")
         try:
             container = av.open(
                 io.BytesIO(self.init + self.data if self.init else self.data),
@@ -262,22 +288,28 @@ class ByteSegment:
                 metadata_errors="ignore",
             )
         except (av.error.FFmpegError, ValueError) as error:
-            raise BadMedia(
-                f"{label} ({len(self.data)} bytes) is no media that can be read: {_reason(error)}", reason="demux"
-            ) from error
+            text = f"{self._label} ({len(self.data)} bytes) is no media that can be read: {_reason(error)}"
+            raise BadMedia(text, reason="demux") from error
         stream = _best_video(container)
         if stream is None:
             container.close()
-            raise NoVideo(f"{label} has no video stream", reason="no_video")
-        _configure(stream.codec_context, keyframes_only=keyframes_only, threads=threads)
-        if stream.time_base is None:
-            container.close()
-            raise BadMedia(f"{label} has a video stream without a time base", reason="demux")
-        rate = stream.average_rate or stream.guessed_rate
-        decoding = SegmentDecoding(
-            _demuxed(container, stream), stream.codec_context, Fraction(stream.time_base), float(rate) if rate else 0.0
-        )
-        return decoding.owning(container)
+            raise NoVideo(f"{self._label} has no video stream", reason="no_video")
+        return container, stream
+
+
+def _time_base(stream: VideoStream) -> Fraction:
+    return Fraction(stream.time_base) if stream.time_base else Fraction(1, 90_000)
+
+
+def _span(
+    packets: Iterator[VideoPacket], time_base: Fraction, frame_duration: Fraction, label: str
+) -> tuple[Fraction, Fraction]:
+    """First presentation time and end of the last frame of a run of packets."""
+    shown = [(packet.pts, packet.duration or 0) for packet in packets if packet.pts is not None]
+    if not shown:
+        raise BadMedia(f"{label} has no packet with a presentation time", reason="demux")
+    (first, _), (last, last_duration) = min(shown), max(shown)
+    return first * time_base, last * time_base + (last_duration * time_base or frame_duration)
 
 
 def _demuxed(container: av.container.InputContainer, stream: VideoStream) -> Iterator[VideoPacket]:
@@ -339,6 +371,18 @@ class PacketSegment:
     def size(self) -> int:
         """Encoded bytes."""
         return sum(len(packet.data) for packet in self.packets)
+
+    def span(self) -> tuple[Fraction, Fraction]:
+        """Media time of the first frame and of the end of the last one.
+
+        Raises:
+            BadMedia: there are no packets, or none has a time.
+        """
+        frame_duration = (
+            Fraction(1 / self.template.frame_rate).limit_denominator(90_000) if self.template.frame_rate else Fraction(0)
+        )
+        label = f"segment {self.sequence} of {self.stream}/{self.rendition}"
+        return _span(self._rebuilt(), self.template.time_base, frame_duration, label)
 
     def decode(self, *, keyframes_only: bool = False, threads: int = 1) -> SegmentDecoding:
         """Open the segment for one pass over its frames.
