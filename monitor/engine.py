@@ -1,0 +1,319 @@
+"""The one loop: an encoded segment in, its scores out.
+
+``SegmentScorer`` holds what a rendition carries from segment to segment: the scorers' memory, the last format and time. It
+knows no threads, clocks or sinks; ``monitor.scheduling`` decides when and where it runs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from monitor.aggregation import pool_segment
+from monitor.errors import SourceError, UnsupportedFormat
+from monitor.pairing import Convert, ReferenceReader, ReferenceWindow, placement
+from monitor.protocols import MetricSpec, Reference, Scorer
+from monitor.types import EventKind, Frame, FramePair, Score, Segment, SegmentResult, SourceEvent, VideoFormat
+
+if TYPE_CHECKING:
+    from monitor.protocols import DecodedSegment, EncodedSegment, Sampler
+
+log = logging.getLogger(__name__)
+
+GAP_TOLERANCE = Fraction(1, 2)
+"""Seconds between one segment's end and the next one's start that still count as continuous: EXTINF and audio-led cuts
+put frames up to a few durations off, a lost segment puts them whole seconds off."""
+
+MAX_FAILURES = 3
+"""Frames in a row on which a metric may fail before it is switched off for the rendition."""
+
+WRAP = Fraction(1 << 33, 90_000)
+"""Seconds after which the 33-bit clock of MPEG-TS starts again (ISO/IEC 13818-1)."""
+
+
+@dataclass(slots=True, eq=False)
+class _Member:
+    """One scorer and how it fares."""
+
+    scorer: Scorer[Frame] | Scorer[FramePair]
+    format: VideoFormat | None = None
+    refused: str = ""
+    """Why it can't take the current format."""
+    failures: int = 0
+
+    @property
+    def spec(self) -> MetricSpec:
+        return self.scorer.spec
+
+    @property
+    def full_reference(self) -> bool:
+        return self.spec.reference is Reference.FULL
+
+
+@dataclass(slots=True, eq=False)
+class Outcome:
+    """What one segment gave."""
+
+    result: SegmentResult
+    events: tuple[SourceEvent, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class SegmentScorer:
+    """Scores the segments of one rendition, one after the other; called from one thread at a time.
+
+    Args:
+        stream: Name of the stream.
+        rendition: Name of the rendition.
+        sampler: Which frames to score.
+        scorers: The metrics; this object owns and closes them.
+        convert: Brings the distorted frame into the reference's format.
+        observe: Told the seconds that each metric took on each segment (metric name, seconds).
+    """
+
+    stream: str
+    rendition: str
+    sampler: Sampler
+    scorers: Sequence[Scorer[Frame] | Scorer[FramePair]]
+    convert: Convert
+    observe: Callable[[str, float], None] = lambda _metric, _seconds: None
+    timer: Callable[[], float] = lambda: 0.0
+    """Monotonic seconds, for ``score_seconds``."""
+    threads: int = 1
+    """Decoder threads for each segment."""
+    _members: list[_Member] = field(init=False)
+    _end: Fraction | None = field(default=None, init=False)
+    _format: VideoFormat | None = field(default=None, init=False)
+    _codec: str = field(default="", init=False)
+    _referenced: bool | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._members = [_Member(scorer) for scorer in self.scorers]
+
+    @property
+    def full_reference(self) -> bool:
+        """Whether any metric needs a reference."""
+        return any(member.full_reference for member in self._members)
+
+    def score(self, segment: EncodedSegment, reference: ReferenceWindow | None = None) -> Outcome:
+        """Decode, sample, pair and score one segment.
+
+        A segment that can't be decoded gives a result without scores and a SEGMENT_BAD event; it never raises for bad media.
+        """
+        began = self.timer()
+        facts = Segment(
+            stream=self.stream,
+            rendition=self.rendition,
+            sequence=segment.sequence,
+            started_at=segment.started_at,
+            duration=segment.duration,
+            discontinuity=segment.discontinuity,
+            bytes=segment.size,
+            download_seconds=segment.download_seconds,
+            published_at=segment.published_at,
+        )
+        try:
+            pass_ = _Pass(self, segment, reference)
+            with segment.decode(keyframes_only=self.sampler.keyframes_only, threads=self.threads) as decoded:
+                pass_.run(decoded)
+        except SourceError as error:
+            event = self._event(EventKind.SEGMENT_BAD, segment, str(error), reason=error.reason, value=segment.sequence)
+            return Outcome(SegmentResult(facts, (), (), self.timer() - began), (event,))
+        facts = pass_.facts(facts, decoded)
+        models = {feature.name: member.spec.model for member in self._members for feature in member.spec.features}
+        result = SegmentResult(
+            segment=facts,
+            scores=pool_segment(facts, pass_.scores, models),
+            frame_scores=tuple(sorted(pass_.scores, key=lambda score: score.index)),
+            score_seconds=self.timer() - began,
+            failed=tuple(pass_.failed),
+        )
+        events = self._events(
+            segment, facts, paired=pass_.paired, wanted_reference=reference is not None and self.full_reference
+        )
+        return Outcome(result, (*pass_.events, *events))
+
+    def close(self) -> None:
+        """Close the scorers."""
+        for member in self._members:
+            member.scorer.close()
+
+    def _event(
+        self, kind: EventKind, segment: EncodedSegment, detail: str = "", *, reason: str = "", value: float = 0.0
+    ) -> SourceEvent:
+        return SourceEvent(kind, self.stream, self.rendition, segment.started_at, detail, reason, value)
+
+    def _events(self, segment: EncodedSegment, facts: Segment, *, paired: int, wanted_reference: bool) -> list[SourceEvent]:
+        """What the decoded segment says about its stream."""
+        events = []
+        if facts.decode_errors:
+            detail = f"{facts.decode_errors} of {facts.frames_expected} frames could not be decoded"
+            events.append(self._event(EventKind.DECODE_ERROR, segment, detail, value=facts.decode_errors))
+        if facts.frames_decoded == 0:
+            detail = f"segment {segment.sequence} ({segment.size} bytes) holds no picture that can be decoded"
+            events.append(self._event(EventKind.SEGMENT_BAD, segment, detail, reason="decode", value=segment.sequence))
+        if facts.format is not None:
+            if self._format is not None and (facts.format, facts.codec) != (self._format, self._codec):
+                detail = f"{self._codec} {self._format} became {facts.codec} {facts.format}"
+                events.append(self._event(EventKind.FORMAT_CHANGED, segment, detail))
+            self._format, self._codec = facts.format, facts.codec
+        if wanted_reference and facts.frames_sampled:
+            if paired and self._referenced is not True:
+                self._referenced = True
+                events.append(self._event(EventKind.REFERENCE_BACK, segment))
+            elif not paired and self._referenced is not False:
+                self._referenced = False
+                detail = f"no reference picture at the times of segment {segment.sequence}"
+                events.append(self._event(EventKind.REFERENCE_LOST, segment, detail))
+        return events
+
+
+class _Pass:
+    """One segment's way through the scorers."""
+
+    def __init__(self, owner: SegmentScorer, segment: EncodedSegment, reference: ReferenceWindow | None) -> None:
+        self._owner = owner
+        self._segment = segment
+        self._reference = reference if owner.full_reference else None
+        self.scores: list[Score] = []
+        self.events: list[SourceEvent] = []
+        self.failed: dict[str, None] = {}
+        self.sampled = 0
+        self.paired = 0
+        self._seconds: dict[str, float] = {}
+
+    def run(self, decoded: DecodedSegment) -> None:
+        """Score every frame that the sampler wants."""
+        if self._reference is None:
+            self._loop(decoded, None, Fraction(0))
+        else:
+            _, _, offset = placement(self._segment)
+            if self._reference.has_utc is not self._segment.has_utc:
+                self._loop(decoded, None, Fraction(0))  # no common timeline
+            else:
+                with self._reference.reader() as reader:
+                    self._loop(decoded, reader, offset)
+        for metric, seconds in self._seconds.items():
+            self._owner.observe(metric, seconds)
+
+    def facts(self, facts: Segment, decoded: DecodedSegment) -> Segment:
+        """``facts`` completed by what decoding told."""
+        start = decoded.start if decoded.start is not None else Fraction(0)
+        measured = decoded.end - start if decoded.end is not None else Fraction(0)
+        whole = decoded.frames_decoded >= decoded.frames_expected > 0
+        rate = decoded.frame_rate
+        if whole and measured > 0:
+            rate = float(decoded.frames_decoded / measured)
+        return replace(
+            facts,
+            start=start,
+            duration=measured if whole and measured > 0 else facts.duration,
+            frames_expected=decoded.frames_expected,
+            frames_decoded=decoded.frames_decoded,
+            frames_sampled=self.sampled,
+            frames_paired=self.paired,
+            decode_errors=decoded.decode_errors,
+            format=decoded.format,
+            codec=decoded.codec,
+            frame_rate=rate,
+        )
+
+    def _loop(self, decoded: DecodedSegment, reader: ReferenceReader | None, offset: Fraction) -> None:
+        owner = self._owner
+        first = True
+        if self._segment.discontinuity:
+            self._reset()
+        for frame in decoded.frames(owner.sampler):
+            if first:
+                self._check_continuity(decoded)
+                first = False
+            self.sampled += 1
+            self._score_alone(frame)
+            if reader is not None:
+                self._score_beside(frame, reader, offset)
+        if decoded.end is not None and decoded.start is not None:
+            whole = decoded.frames_decoded >= decoded.frames_expected
+            owner._end = decoded.end if whole else max(decoded.end, decoded.start + self._segment.duration)
+
+    def _check_continuity(self, decoded: DecodedSegment) -> None:
+        """Forget earlier frames where the timeline jumped without being flagged."""
+        end, start = self._owner._end, decoded.start
+        if end is None or start is None or self._segment.discontinuity:
+            return
+        jump = start - end
+        if abs(jump + WRAP) <= GAP_TOLERANCE:
+            detail = f"the 33-bit clock wrapped before segment {self._segment.sequence}"
+            self.events.append(self._owner._event(EventKind.DISCONTINUITY, self._segment, detail, reason="wrap"))
+        elif abs(jump) > GAP_TOLERANCE:
+            reason = "pts_gap" if jump > 0 else "pts_back"
+            detail = f"presentation time jumped by {float(jump):+.3f} s before segment {self._segment.sequence}"
+            self.events.append(
+                self._owner._event(EventKind.DISCONTINUITY, self._segment, detail, reason=reason, value=float(jump))
+            )
+            self._reset()
+
+    def _reset(self) -> None:
+        self._owner.sampler.reset()
+        for member in self._owner._members:
+            member.scorer.reset()
+
+    def _score_alone(self, frame: Frame) -> None:
+        for member in self._owner._members:
+            if not member.full_reference:
+                self._apply(member, frame, frame.format)
+
+    def _score_beside(self, frame: Frame, reader: ReferenceReader, offset: Fraction) -> None:
+        found = reader.frame_at(frame.pts + offset, frame.duration)
+        if found is None:
+            return
+        try:
+            pair = FramePair(self._owner.convert(frame, found.format), found)
+        except UnsupportedFormat as error:
+            for member in self._owner._members:
+                if member.full_reference:
+                    self._refuse(member, error)
+            return
+        self.paired += 1
+        for member in self._owner._members:
+            if member.full_reference:
+                self._apply(member, pair, found.format)
+
+    def _apply(self, member: _Member, item: Frame | FramePair, video_format: VideoFormat) -> None:
+        """Score one item with one metric; a metric that fails costs its own values and nothing else."""
+        if member.failures >= MAX_FAILURES:
+            return
+        owner = self._owner
+        began = owner.timer()
+        try:
+            if member.format != video_format:
+                member.format, member.refused = video_format, ""
+                member.scorer.prepare(video_format)
+            if member.refused:
+                return
+            self.scores.extend(member.scorer.score([item]))  # type: ignore[list-item]  # members get what they ask for
+        except UnsupportedFormat as error:
+            self._refuse(member, error)
+        except Exception:
+            member.failures += 1
+            self.failed[member.spec.name] = None
+            switched_off = member.failures >= MAX_FAILURES
+            log.exception(
+                "%s/%s: metric %s failed on segment %s%s",
+                owner.stream,
+                owner.rendition,
+                member.spec.name,
+                self._segment.sequence,
+                "; it is switched off until the stream restarts" if switched_off else "",
+            )
+        else:
+            member.failures = 0
+        self._seconds[member.spec.name] = self._seconds.get(member.spec.name, 0.0) + owner.timer() - began
+
+    def _refuse(self, member: _Member, error: UnsupportedFormat) -> None:
+        if not member.refused:
+            member.refused = str(error)
+            self.failed[member.spec.name] = None
+            log.warning("%s/%s: metric %s: %s", self._owner.stream, self._owner.rendition, member.spec.name, error)

@@ -1,0 +1,327 @@
+"""Many renditions on few threads: who fetches, who waits, who scores, and what gives way when the machine can't keep up.
+
+One thread a source fetches encoded segments into that rendition's bounded inbox. A small pool of workers scores: the
+rendition whose oldest segment has waited longest goes first, each rendition in order and never twice at a time. A rendition
+with a reference waits until the reference covers the segment, or until ``reference_wait`` has passed. When a live inbox is
+full its oldest segment is dropped and counted; a file's source waits instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from monitor.errors import SourceError, VqmonError
+from monitor.pairing import ReferenceWindow, placement
+from monitor.types import EventKind, SegmentResult, SourceEvent
+
+if TYPE_CHECKING:
+    from monitor.engine import SegmentScorer
+    from monitor.protocols import EncodedSegment, Source
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A segment and what scoring it gave."""
+
+    segment: EncodedSegment
+    result: SegmentResult
+    reference: ReferenceWindow | None
+
+
+Message = Scored | SourceEvent
+"""What the scheduler hands to its outlet, in order for each rendition."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    segment: EncodedSegment
+    arrived: float
+    end: Fraction
+    """On the timeline shared with the reference."""
+
+
+@dataclass(slots=True, eq=False)
+class Lane:
+    """One rendition's way through the scheduler.
+
+    Args:
+        source: Where its segments come from.
+        scorer: What scores them.
+        reference: Filled by another source; ``None`` for no-reference metrics only.
+        max_bytes: Size of the inbox.
+    """
+
+    source: Source
+    scorer: SegmentScorer
+    reference: ReferenceWindow | None = None
+    max_bytes: int = 32 << 20
+    _inbox: deque[_Waiting] = field(default_factory=deque, init=False)
+    _bytes: int = field(default=0, init=False)
+    _busy: bool = field(default=False, init=False)
+    _fed: bool = field(default=False, init=False)
+    """Whether the source has ended."""
+
+    @property
+    def depth(self) -> int:
+        """Segments waiting."""
+        return len(self._inbox)
+
+    @property
+    def bytes(self) -> int:
+        """Encoded bytes waiting."""
+        return self._bytes
+
+
+@dataclass(slots=True, eq=False)
+class ReferenceFeed:
+    """A source whose segments go into a reference window; ``lanes`` are the renditions compared with it."""
+
+    source: Source
+    window: ReferenceWindow
+    lanes: Sequence[Lane]
+
+
+class Scheduler:
+    """Runs the lanes until every source has ended or ``stop`` is called.
+
+    Args:
+        lanes: The renditions.
+        references: The sources of their references.
+        outlet: Told every message; called from several threads, must not block for long.
+        monotonic: A clock that never jumps, seconds.
+        utc: Wall clock.
+        workers: Scoring threads.
+        reference_wait: How many durations of a segment to wait for its reference on a live input.
+    """
+
+    def __init__(
+        self,
+        lanes: Sequence[Lane],
+        references: Sequence[ReferenceFeed] = (),
+        *,
+        outlet: Callable[[Message], None],
+        monotonic: Callable[[], float],
+        utc: Callable[[], datetime],
+        workers: int = 2,
+        reference_wait: float = 2.0,
+    ) -> None:
+        self._lanes = lanes
+        self._references = references
+        self._outlet = outlet
+        self._monotonic = monotonic
+        self._utc = utc
+        self._workers = workers
+        self._reference_wait = reference_wait
+        self._change = threading.Condition()
+        self._stopping = False
+        self._drain = True
+        self._threads: list[threading.Thread] = []
+        self._failure: VqmonError | None = None
+
+    def start(self) -> None:
+        """Start every thread."""
+        for number in range(self._workers):
+            self._spawn(self._work, f"score-{number}")
+        for feed in self._references:
+            self._spawn(self._feed_reference, f"fetch-{feed.source.stream}-reference", feed)
+        for lane in self._lanes:
+            self._spawn(self._feed, f"fetch-{lane.source.stream}-{lane.source.rendition}", lane)
+
+    def stop(self, *, drain: bool = True) -> None:
+        """Stop fetching; with ``drain`` what has been fetched is still scored."""
+        with self._change:
+            self._stopping, self._drain = True, drain
+            self._change.notify_all()
+        for source in (*(lane.source for lane in self._lanes), *(feed.source for feed in self._references)):
+            source.stop()
+
+    def join(self, timeout_seconds: float) -> bool:
+        """Wait for all threads; whether they have ended. Raises the first error that no retry can mend."""
+        deadline = self._monotonic() + timeout_seconds
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - self._monotonic()))
+        if self._failure is not None:
+            raise self._failure
+        return not any(thread.is_alive() for thread in self._threads)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every source has ended and everything fetched has been scored."""
+        return bool(self._threads) and not any(thread.is_alive() for thread in self._threads)
+
+    @property
+    def lanes(self) -> Sequence[Lane]:
+        """The renditions."""
+        return self._lanes
+
+    def lag_seconds(self, lane: Lane) -> float:
+        """How long the oldest segment of ``lane`` has been waiting."""
+        with self._change:
+            return self._monotonic() - lane._inbox[0].arrived if lane._inbox else 0.0
+
+    def _spawn(self, target: Callable[..., None], name: str, *args: object) -> None:
+        thread = threading.Thread(target=target, name=name, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    # ---- fetching
+
+    def _feed(self, lane: Lane) -> None:
+        try:
+            with lane.source as source:
+                for item in source:
+                    if isinstance(item, SourceEvent):
+                        self._outlet(item)
+                    else:
+                        self._accept(lane, item)
+                    if self._stopping:
+                        break
+        except VqmonError as error:
+            self._fail(lane.source, error)
+        finally:
+            with self._change:
+                lane._fed = True
+                self._change.notify_all()
+
+    def _accept(self, lane: Lane, segment: EncodedSegment) -> None:
+        end = Fraction(0)
+        if lane.reference is not None:
+            try:
+                _, end, _ = placement(segment)
+            except SourceError:
+                end = Fraction(0)  # scoring will say what is wrong with it
+        waiting = _Waiting(segment, self._monotonic(), end)
+        with self._change:
+            if lane.source.live:
+                while lane._inbox and lane._bytes + segment.size > lane.max_bytes:
+                    self._drop(lane)
+            else:
+                while lane._inbox and lane._bytes + segment.size > lane.max_bytes and not self._stopping:
+                    self._change.wait(0.5)
+            lane._inbox.append(waiting)
+            lane._bytes += segment.size
+            self._change.notify_all()
+
+    def _drop(self, lane: Lane) -> None:
+        oldest = lane._inbox.popleft().segment
+        lane._bytes -= oldest.size
+        detail = (
+            f"segment {oldest.sequence} was dropped unscored: {lane.max_bytes >> 20} MiB of segments are waiting already"
+        )
+        source = lane.source
+        self._outlet(
+            SourceEvent(EventKind.DROPPED, source.stream, source.rendition, self._utc(), detail, reason="lag", value=1.0)
+        )
+
+    def _feed_reference(self, feed: ReferenceFeed) -> None:
+        try:
+            with feed.source as source:
+                for item in source:
+                    if isinstance(item, SourceEvent):
+                        self._outlet(item)
+                    else:
+                        self._add_reference(feed, item)
+                    if self._stopping:
+                        break
+        except VqmonError as error:
+            self._fail(feed.source, error)
+        finally:
+            feed.window.end()
+            with self._change:
+                self._change.notify_all()
+
+    def _add_reference(self, feed: ReferenceFeed, segment: EncodedSegment) -> None:
+        if not feed.source.live:
+            with self._change:
+                while feed.window.full(segment.size) and not self._stopping and not self._starving(feed):
+                    self._change.wait(0.5)
+        try:
+            feed.window.add(segment)
+        except SourceError as error:
+            source = feed.source
+            event = SourceEvent(
+                EventKind.SEGMENT_BAD,
+                source.stream,
+                source.rendition,
+                self._utc(),
+                str(error),
+                error.reason,
+                segment.sequence,
+            )
+            self._outlet(event)
+        with self._change:
+            self._change.notify_all()
+
+    def _starving(self, feed: ReferenceFeed) -> bool:
+        """Whether some rendition can't go on without more of the reference."""
+        return any(
+            (lane._inbox and not lane._busy and not feed.window.ready(lane._inbox[0].end)) or not (lane._inbox or lane._busy)
+            for lane in feed.lanes
+        )
+
+    def _fail(self, source: Source, error: VqmonError) -> None:
+        log.error("%s/%s: %s", source.stream, source.rendition, error)
+        reason = error.reason if isinstance(error, SourceError) else "open"
+        self._outlet(SourceEvent(EventKind.DOWN, source.stream, source.rendition, self._utc(), str(error), reason))
+        if self._failure is None:
+            self._failure = error
+
+    # ---- scoring
+
+    def _work(self) -> None:
+        while (taken := self._take()) is not None:
+            lane, waiting = taken
+            try:
+                outcome = lane.scorer.score(waiting.segment, lane.reference)
+                for event in outcome.events:
+                    self._outlet(event)
+                self._outlet(Scored(waiting.segment, outcome.result, lane.reference))
+            except Exception:
+                log.exception(
+                    "%s/%s: segment %s could not be scored",
+                    lane.source.stream,
+                    lane.source.rendition,
+                    waiting.segment.sequence,
+                )
+            finally:
+                with self._change:
+                    lane._busy = False
+                    self._change.notify_all()
+
+    def _take(self) -> tuple[Lane, _Waiting] | None:
+        """The next segment to score; waits for one; ``None`` when there is nothing left to do."""
+        with self._change:
+            while True:
+                if self._stopping and not self._drain:
+                    return None
+                lane = self._oldest()
+                if lane is not None:
+                    waiting = lane._inbox.popleft()
+                    lane._bytes -= waiting.segment.size
+                    lane._busy = True
+                    self._change.notify_all()
+                    return lane, waiting
+                if all(lane._fed and not lane._inbox for lane in self._lanes):
+                    return None
+                self._change.wait(0.1)
+
+    def _oldest(self) -> Lane | None:
+        ready = [lane for lane in self._lanes if lane._inbox and not lane._busy and self._ready(lane)]
+        return min(ready, key=lambda lane: lane._inbox[0].arrived, default=None)
+
+    def _ready(self, lane: Lane) -> bool:
+        """Whether the reference covers the lane's next segment, or waiting for it is over."""
+        waiting = lane._inbox[0]
+        if lane.reference is None or self._stopping or lane.reference.ready(waiting.end):
+            return True
+        waited = self._monotonic() - waiting.arrived
+        return lane.source.live and waited > self._reference_wait * max(float(waiting.segment.duration), 1.0)
