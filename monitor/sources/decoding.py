@@ -117,8 +117,14 @@ class SegmentDecoding:
     """One pass over the frames of one segment (``monitor.protocols.DecodedSegment``)."""
 
     def __init__(
-        self, packets: Iterator[VideoPacket], context: VideoCodecContext, time_base: Fraction, frame_rate: float
+        self,
+        packets: Iterator[VideoPacket],
+        context: VideoCodecContext,
+        time_base: Fraction,
+        frame_rate: float,
+        origin: Fraction = Fraction(0),
     ) -> None:
+        self._origin = origin
         self._packets = packets
         self._context = context
         self._time_base = time_base
@@ -181,7 +187,7 @@ class SegmentDecoding:
 
     def _presentation_time(self, frame: VideoFrame) -> Fraction:
         if frame.pts is not None:
-            return frame.pts * self._time_base
+            return frame.pts * self._time_base - self._origin
         return self.end if self.end is not None else Fraction(0)
 
     def _duration(self, frame: VideoFrame) -> Fraction:
@@ -213,7 +219,7 @@ def _configure(context: CodecContext, *, keyframes_only: bool, threads: int) -> 
         context.skip_frame = "NONKEY"
 
 
-def _best_video(container: av.container.InputContainer) -> VideoStream | None:
+def best_video(container: av.container.InputContainer) -> VideoStream | None:
     """The stream FFmpeg would play, leaving out cover art."""
     streams = [stream for stream in container.streams.video if not stream.disposition & av.stream.Disposition.attached_pic]
     if not streams:
@@ -266,12 +272,7 @@ class ByteSegment:
             NoVideo: no video stream in it.
         """
         container, stream = self._opened()
-        _configure(stream.codec_context, keyframes_only=keyframes_only, threads=threads)
-        rate = stream.average_rate or stream.guessed_rate
-        decoding = SegmentDecoding(
-            _demuxed(container, stream), stream.codec_context, _time_base(stream), float(rate) if rate else 0.0
-        )
-        return decoding.owning(container)
+        return stream_decoding(container, stream, keyframes_only=keyframes_only, threads=threads)
 
     @property
     def _label(self) -> str:
@@ -290,11 +291,38 @@ class ByteSegment:
         except (av.error.FFmpegError, ValueError) as error:
             text = f"{self._label} ({len(self.data)} bytes) is no media that can be read: {_reason(error)}"
             raise BadMedia(text, reason="demux") from error
-        stream = _best_video(container)
+        stream = best_video(container)
         if stream is None:
             container.close()
             raise NoVideo(f"{self._label} has no video stream", reason="no_video")
         return container, stream
+
+
+def stream_span(container: av.container.InputContainer, stream: VideoStream, label: str) -> tuple[Fraction, Fraction]:
+    """Media time of a stream's first frame and of the end of its last one, without decoding.
+
+    Raises:
+        BadMedia: no packet has a time.
+    """
+    rate = stream.average_rate or stream.guessed_rate
+    return _span(_demuxed(container, stream), _time_base(stream), 1 / Fraction(rate) if rate else Fraction(0), label)
+
+
+def stream_decoding(
+    container: av.container.InputContainer,
+    stream: VideoStream,
+    *,
+    keyframes_only: bool,
+    threads: int,
+    origin: Fraction = Fraction(0),
+) -> SegmentDecoding:
+    """One pass over the frames of an open container, which it closes at its end; ``origin`` becomes time zero."""
+    _configure(stream.codec_context, keyframes_only=keyframes_only, threads=threads)
+    rate = stream.average_rate or stream.guessed_rate
+    decoding = SegmentDecoding(
+        _demuxed(container, stream), stream.codec_context, _time_base(stream), float(rate) if rate else 0.0, origin
+    )
+    return decoding.owning(container)
 
 
 def _time_base(stream: VideoStream) -> Fraction:

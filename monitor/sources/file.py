@@ -1,0 +1,99 @@
+"""A whole file as one segment: what ``vqmon score`` and ``vqmon compare`` look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av
+import av.error
+
+from monitor.errors import NoVideo
+from monitor.sources.decoding import SegmentDecoding, best_video, stream_decoding, stream_span
+from monitor.sources.failures import classify
+
+if TYPE_CHECKING:
+    from av.video.stream import VideoStream
+
+OPEN_TIMEOUT_SECONDS = 15.0
+"""For the URLs that PyAV reads as files (HTTP)."""
+
+
+@dataclass(slots=True, eq=False)
+class FileSegment:
+    """A file (or a URL that ends) decoded from its first to its last frame by one decoder.
+
+    Presentation time starts at zero with the first frame, so that two files whose containers begin at different times (an
+    MPEG-TS at 1.4 s, a B-frame MP4 at 0.08 s) share a timeline. Satisfies ``monitor.protocols.EncodedSegment``.
+    """
+
+    path: str
+    started_at: datetime
+    """UTC given to the first frame."""
+    stream: str
+    rendition: str = "main"
+    sequence: int = 0
+    has_utc: bool = False
+    duration: Fraction = Fraction(0)
+    discontinuity: bool = False
+    published_at: datetime | None = None
+    download_seconds: float = 0.0
+    _span: tuple[Fraction, Fraction] | None = field(default=None, init=False)
+
+    @property
+    def size(self) -> int:
+        """Encoded bytes on disk; 0 for a URL."""
+        path = Path(self.path)
+        return path.stat().st_size if path.is_file() else 0
+
+    def span(self) -> tuple[Fraction, Fraction]:
+        """Zero, and the time at which the last frame ends."""
+        first, end = self._times()
+        return Fraction(0), end - first
+
+    def decode(self, *, keyframes_only: bool = False, threads: int = 1) -> SegmentDecoding:
+        """Open the file for one pass over its frames.
+
+        Raises:
+            SourceError: it can't be opened (the message says why), or holds no video.
+        """
+        origin, _ = self._times()
+        container, stream = self._opened()
+        return stream_decoding(container, stream, keyframes_only=keyframes_only, threads=threads, origin=origin)
+
+    @property
+    def frames(self) -> int:
+        """Number of frames that the container announces; 0 where it does not."""
+        container, stream = self._opened()
+        with container:
+            return stream.frames
+
+    def _times(self) -> tuple[Fraction, Fraction]:
+        if self._span is None:
+            container, stream = self._opened()
+            with container:
+                self._span = stream_span(container, stream, self.path)
+        return self._span
+
+    def _opened(self) -> tuple[av.container.InputContainer, VideoStream]:
+        try:
+            container = av.open(
+                self.path, "r", metadata_errors="ignore", timeout=(OPEN_TIMEOUT_SECONDS, OPEN_TIMEOUT_SECONDS)
+            )
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise classify(error, self.path, timeout_seconds=OPEN_TIMEOUT_SECONDS) from error
+        stream = best_video(container)
+        if stream is None:
+            container.close()
+            raise NoVideo(
+                f"{self.path} has no video stream, only {_kinds(container)}; expected a video file", reason="no_video"
+            )
+        return container, stream
+
+
+def _kinds(container: av.container.InputContainer) -> str:
+    kinds = sorted({stream.type for stream in container.streams})
+    return " and ".join(kinds) or "nothing"
