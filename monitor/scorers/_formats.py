@@ -1,0 +1,45 @@
+"""What frames a metric can take, and a blank plane of them to compile with."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from monitor.errors import UnsupportedFormat
+from monitor.protocols import MetricSpec
+from monitor.types import Plane, VideoFormat
+
+DEEPEST = 16
+"""Bits of the deepest samples that planes can hold."""
+
+
+def check(spec: MetricSpec, video_format: VideoFormat) -> None:
+    """Refuse frames that the metric can't take.
+
+    Raises:
+        UnsupportedFormat: smaller than ``spec.min_size``, without the chroma it needs, or of an impossible depth.
+    """
+    smallest = min(video_format.width, video_format.height)
+    if smallest < spec.min_size:
+        raise UnsupportedFormat(
+            f"metric {spec.name!r} needs frames of at least {spec.min_size}x{spec.min_size}, not {video_format}; "
+            "leave it out for this rendition"
+        )
+    if spec.needs_chroma and not video_format.chroma_width:
+        raise UnsupportedFormat(
+            f"metric {spec.name!r} needs chroma, and {video_format} has none; leave it out for this rendition"
+        )
+    if not 8 <= video_format.bit_depth <= DEEPEST:
+        raise UnsupportedFormat(f"metric {spec.name!r} takes 8 to {DEEPEST} bits per sample, not {video_format.bit_depth}")
+
+
+def blank(spec: MetricSpec, video_format: VideoFormat) -> Plane:
+    """A small black plane of the format's sample type, read-only as frames are: kernels compile for exactly this."""
+    side = max(spec.min_size, 1)
+    plane: Plane = np.zeros((side, side), np.uint8) if video_format.bit_depth == 8 else np.zeros((side, side), np.uint16)
+    plane.flags.writeable = False
+    return plane
+
+
+def code_value(video_format: VideoFormat) -> float:
+    """One 8-bit code value in the format's own steps: what values are divided by to hold at any depth."""
+    return float(1 << (video_format.bit_depth - 8))
