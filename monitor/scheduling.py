@@ -91,11 +91,11 @@ class ReferenceFeed:
 
 
 class Scheduler:
-    """Runs the lanes until every source has ended or ``stop`` is called.
+    """Runs lanes until every source has ended or ``stop`` is called.
+
+    Lanes may be added while it runs; ``seal`` says that no more will come, which is what lets it finish.
 
     Args:
-        lanes: The renditions.
-        references: The sources of their references.
         outlet: Told every message; called from several threads, must not block for long.
         monotonic: A clock that never jumps, seconds.
         utc: Wall clock.
@@ -105,8 +105,6 @@ class Scheduler:
 
     def __init__(
         self,
-        lanes: Sequence[Lane],
-        references: Sequence[ReferenceFeed] = (),
         *,
         outlet: Callable[[Message], None],
         monotonic: Callable[[], float],
@@ -114,54 +112,68 @@ class Scheduler:
         workers: int = 2,
         reference_wait: float = 2.0,
     ) -> None:
-        self._lanes = lanes
-        self._references = references
+        self._lanes: list[Lane] = []
+        self._sources: list[Source] = []
         self._outlet = outlet
         self._monotonic = monotonic
         self._utc = utc
-        self._workers = workers
         self._reference_wait = reference_wait
         self._change = threading.Condition()
+        self._sealed = False
         self._stopping = False
         self._drain = True
         self._threads: list[threading.Thread] = []
-        self._failure: VqmonError | None = None
-
-    def start(self) -> None:
-        """Start every thread."""
-        for number in range(self._workers):
+        for number in range(workers):
             self._spawn(self._work, f"score-{number}")
-        for feed in self._references:
-            self._spawn(self._feed_reference, f"fetch-{feed.source.stream}-reference", feed)
-        for lane in self._lanes:
+
+    def add(self, lane: Lane) -> None:
+        """Begin to fetch and score a rendition."""
+        with self._change:
+            if self._stopping:
+                return
+            self._lanes.append(lane)
+            self._sources.append(lane.source)
             self._spawn(self._feed, f"fetch-{lane.source.stream}-{lane.source.rendition}", lane)
+
+    def add_reference(self, feed: ReferenceFeed) -> None:
+        """Begin to fetch a reference."""
+        with self._change:
+            if self._stopping:
+                return
+            self._sources.append(feed.source)
+            self._spawn(self._feed_reference, f"fetch-{feed.source.stream}-reference", feed)
+
+    def seal(self) -> None:
+        """No more lanes will be added."""
+        with self._change:
+            self._sealed = True
+            self._change.notify_all()
 
     def stop(self, *, drain: bool = True) -> None:
         """Stop fetching; with ``drain`` what has been fetched is still scored."""
         with self._change:
-            self._stopping, self._drain = True, drain
+            self._sealed = self._stopping = True
+            self._drain = drain
             self._change.notify_all()
-        for source in (*(lane.source for lane in self._lanes), *(feed.source for feed in self._references)):
+        for source in self._sources:
             source.stop()
 
     def join(self, timeout_seconds: float) -> bool:
-        """Wait for all threads; whether they have ended. Raises the first error that no retry can mend."""
+        """Wait for all threads; whether they have ended."""
         deadline = self._monotonic() + timeout_seconds
-        for thread in self._threads:
+        for thread in tuple(self._threads):
             thread.join(max(0.0, deadline - self._monotonic()))
-        if self._failure is not None:
-            raise self._failure
         return not any(thread.is_alive() for thread in self._threads)
 
     @property
     def finished(self) -> bool:
         """Whether every source has ended and everything fetched has been scored."""
-        return bool(self._threads) and not any(thread.is_alive() for thread in self._threads)
+        return not any(thread.is_alive() for thread in self._threads)
 
     @property
     def lanes(self) -> Sequence[Lane]:
-        """The renditions."""
-        return self._lanes
+        """The renditions so far."""
+        return tuple(self._lanes)
 
     def lag_seconds(self, lane: Lane) -> float:
         """How long the oldest segment of ``lane`` has been waiting."""
@@ -272,8 +284,6 @@ class Scheduler:
         log.error("%s/%s: %s", source.stream, source.rendition, error)
         reason = error.reason if isinstance(error, SourceError) else "open"
         self._outlet(SourceEvent(EventKind.DOWN, source.stream, source.rendition, self._utc(), str(error), reason))
-        if self._failure is None:
-            self._failure = error
 
     # ---- scoring
 
@@ -310,7 +320,7 @@ class Scheduler:
                     lane._busy = True
                     self._change.notify_all()
                     return lane, waiting
-                if all(lane._fed and not lane._inbox for lane in self._lanes):
+                if self._sealed and all(lane._fed and not lane._inbox for lane in self._lanes):
                     return None
                 self._change.wait(0.1)
 

@@ -64,12 +64,11 @@ class FileSegment:
         container, stream = self._opened()
         return stream_decoding(container, stream, keyframes_only=keyframes_only, threads=threads, origin=origin)
 
-    @property
-    def frames(self) -> int:
-        """Number of frames that the container announces; 0 where it does not."""
+    def picture_size(self) -> tuple[int, int]:
+        """Width and height as the container announces them."""
         container, stream = self._opened()
         with container:
-            return stream.frames
+            return stream.codec_context.width, stream.codec_context.height
 
     def _times(self) -> tuple[Fraction, Fraction]:
         if self._span is None:

@@ -1,0 +1,5 @@
+"""``python -m pipelines`` is ``vqmon``."""
+
+from pipelines.cli import main
+
+main()
