@@ -212,7 +212,10 @@ class Source(Protocol):
 
     stream: str
     rendition: str
-    live: bool
+
+    @property
+    def live(self) -> bool:
+        """Whether the input has no end of its own; an HLS source knows for sure after its first playlist."""
 
     def __enter__(self) -> Self: ...
 
