@@ -308,6 +308,8 @@ class Alert:
     """Start of the segment that tripped it: where the evidence is."""
     evidence: tuple[str, ...] = ()
     """Files under the evidence directory, relative paths."""
+    suppressed_by: str = ""
+    """Name of the alert that keeps this pending one from firing; ``""`` when nothing does. Not part of the identity."""
 
     @property
     def labels(self) -> Mapping[str, str]:
