@@ -28,7 +28,7 @@ class FaultKind(StrEnum):
     """Segments are announced and can't be fetched (HTTP 404)."""
 
 
-SCORE_ALERTS = frozenset({"ScoreDrop", "LowScore"})
+SCORE_ALERTS = frozenset({"ScoreDrop", "LowScore", "VeryLowScore"})
 RAISED_BY: dict[FaultKind, frozenset[str]] = {
     FaultKind.BITRATE_COLLAPSE: SCORE_ALERTS,
     FaultKind.FREEZE: frozenset({"FrozenPicture"}),
@@ -113,8 +113,8 @@ class FaultPlan:
 def standard_plan(rungs: Sequence[str], *, baseline_seconds: float = 26.0) -> FaultPlan:
     """The demo's schedule: each fault long enough to be raised, each gap long enough for it to be resolved.
 
-    Freeze and black begin and end in the middle of 2 s segments, as in life. The missing segment comes first, so that an
-    alert that is held for a minute is resolved within the run; it costs its rung one segment of the baseline.
+    Freeze and black begin in the middle of a 2 s segment, as in life. The missing segment comes first, so that an alert
+    that is held for a minute is resolved within the run; it costs its rung one segment of the baseline.
 
     Args:
         rungs: Names from the best to the worst.

@@ -16,7 +16,7 @@ from monitor.types import Plane
 _MARGIN = 1.5
 """Size of the canvas relative to the frame: room for the camera to move."""
 _GRAIN_TILES = 8
-_GRAIN_STDEV = 1.0
+_GRAIN_STDEV = 0.8
 _CAMERA_PERIOD_SECONDS = 24.0
 _ZOOM_PERIOD_SECONDS = 10.0
 
@@ -26,8 +26,9 @@ class Scene:
     """A camera that circles over a textured landscape while coloured balls cross the picture; yuv420p, limited range.
 
     The landscape is a dead-leaves picture (occluding discs with power-law radii: edges, and a spectrum near 1/f like a
-    photograph's; Lee, Mumford and Huang, IJCV 2001) under 1/f shading. The camera keeps a constant pace, so that all
-    seconds are equally hard to encode. Grain changes with every frame: its absence is what shows a frozen picture.
+    photograph's; Lee, Mumford and Huang, IJCV 2001) under a cloudy shading, soft enough that small rungs keep it. The
+    camera keeps a constant pace, so that all seconds are equally hard to encode. Grain changes with every frame: its
+    absence is what shows a frozen picture.
     """
 
     width: int
@@ -93,7 +94,7 @@ class Scene:
             colour = (rng.uniform(45, 190), rng.normal(128, 14), rng.normal(128, 14))
             cv2.circle(leaves, centre, round(radius), colour, cv2.FILLED)
         leaves = np.asarray(cv2.GaussianBlur(leaves, (0, 0), 1.5 * self.height / 540), np.float32)
-        luma = np.clip(leaves[..., 0] + 10 * _pink_noise(height, width, rng), 30, 220)
+        luma = np.clip(leaves[..., 0] + 14 * _cloud_noise(height, width, rng), 30, 220)
         chroma = [
             cv2.resize(leaves[..., plane], (width // 2, height // 2), interpolation=cv2.INTER_AREA) for plane in (1, 2)
         ]
@@ -154,11 +155,11 @@ def _reflect(position: float, extent: int) -> int:
     return round(min(folded, 2 * extent - folded))
 
 
-def _pink_noise(height: int, width: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Noise with a 1/f amplitude spectrum, mean 0, standard deviation 1."""
+def _cloud_noise(height: int, width: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Noise with an amplitude spectrum of f**-1.5, mean 0, standard deviation 1."""
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
     frequency[0, 0] = np.inf
-    noise = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((height, width))) / frequency, s=(height, width))
+    noise = np.fft.irfft2(np.fft.rfft2(rng.standard_normal((height, width))) / frequency**1.5, s=(height, width))
     return np.asarray(noise / noise.std(), np.float32)
 
 
