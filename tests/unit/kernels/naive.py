@@ -20,3 +20,34 @@ def levels(luma: NDArray[Any], *, dark: int, black: int, white: int) -> tuple[ND
     ]
     clipped = np.count_nonzero(values <= black) + np.count_nonzero(values >= white)
     return np.array(blocks), int((values**2).sum()), int(np.count_nonzero(values <= dark)), int(clipped)
+
+
+def sobel_moments(luma: NDArray[Any]) -> tuple[float, float]:
+    p = luma.astype(np.float64)
+    across = (p[:-2, 2:] + 2 * p[1:-1, 2:] + p[2:, 2:]) - (p[:-2, :-2] + 2 * p[1:-1, :-2] + p[2:, :-2])
+    down = (p[2:, :-2] + 2 * p[2:, 1:-1] + p[2:, 2:]) - (p[:-2, :-2] + 2 * p[:-2, 1:-1] + p[:-2, 2:])
+    magnitude = np.sqrt(across**2 + down**2)
+    return float(magnitude.mean()), float(magnitude.var())
+
+
+def difference_profiles(luma: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    values = luma.astype(np.int64)
+    return np.abs(np.diff(values, axis=1)).mean(axis=0), np.abs(np.diff(values, axis=0)).mean(axis=1)
+
+
+def mask_means(luma: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    values = luma.astype(np.int64)
+    filtered = np.full(luma.shape, -1, np.int64)
+    for y in range(1, luma.shape[0] - 1):
+        for x in range(1, luma.shape[1] - 1):
+            around = values[y - 1 : y + 2, x - 1 : x + 2]
+            filtered[y, x] = abs((around * np.outer([1, -2, 1], [1, -2, 1])).sum())
+    shape = (-(-luma.shape[0] // 16), -(-luma.shape[1] // 16))
+    means, samples = np.zeros(shape), np.zeros(shape, np.int64)
+    for row in range(shape[0]):
+        for column in range(shape[1]):
+            block = filtered[16 * row : 16 * row + 16, 16 * column : 16 * column + 16]
+            inner = block[block >= 0]
+            samples[row, column] = inner.size
+            means[row, column] = inner.mean() if inner.size else 0.0
+    return means, samples

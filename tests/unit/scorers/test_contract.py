@@ -32,6 +32,10 @@ AMOUNTS: dict[str, tuple[str, tuple[float, ...]]] = {
     "psnr_cb": ("noisy", (0, 2, 6, 20)),
     "psnr_cr": ("noisy", (0, 2, 6, 20)),
     "black_ratio": ("darkened", (0, 0.2, 0.5, 1.0)),
+    "blockiness": ("blocky", (0, 0.1, 0.3, 0.7, 1.0)),
+    "blur": ("blurred", (0, 0.6, 1.0, 2.0, 4.0)),
+    "clipped_ratio": ("overexposed", (0, 40, 80, 120)),
+    "noise": ("noisy", (0, 1, 2, 5, 10)),
 }
 """How to spoil a picture for a feature with a direction, other than a full-reference one for luma (these get everything)."""
 
