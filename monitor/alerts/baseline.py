@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from datetime import datetime
 from statistics import median
 from typing import TYPE_CHECKING
 
 from monitor.alerts.readings import Reading, Verdict
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from monitor.alerts.rules import DropRule
     from monitor.types import Segment
 
