@@ -59,7 +59,6 @@ class Origin:
 
         self._server = Server(("127.0.0.1", port), Handler)
         self.port = self._server.server_address[1]
-        self._connections: list[Handler] = []
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         self._thread.start()
 
@@ -70,7 +69,9 @@ class Origin:
         self.close()
 
     def close(self) -> None:
-        """Stop listening and cut every connection."""
+        """Stop listening and cut every connection; again, it does nothing."""
+        if self.closing.is_set():
+            return
         self.closing.set()
         self._server.shutdown()
         self._server.server_close()
