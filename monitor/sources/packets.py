@@ -136,6 +136,11 @@ class PacketReader:
             raise TypeError(f"{type(item).__name__} before the input was opened")
         return item
 
+    def idle(self, seconds: float) -> bool:
+        """Wait for something to happen; whether nothing did for ``seconds``."""
+        with self._changed:
+            return not self._changed.wait_for(self._anything, seconds)
+
     def packet(self) -> DemuxedPacket | None:
         """Wait for the next packet; ``None`` at the end of the input or when stopped.
 
@@ -149,9 +154,7 @@ class PacketReader:
 
     def _take(self, patience_seconds: float) -> Opened | DemuxedPacket | None:
         with self._changed:
-            arrived = self._changed.wait_for(
-                lambda: self._items or self._failure or self._finished or self._stopped, patience_seconds
-            )
+            arrived = self._changed.wait_for(self._anything, patience_seconds)
             if self._items:
                 item = self._items.popleft()
                 if isinstance(item, DemuxedPacket):
@@ -163,6 +166,9 @@ class PacketReader:
             if not arrived:
                 raise SourceUnavailable(f"{shown(self._url)}: no video within {patience_seconds:.0f} s", reason="timeout")
             return None
+
+    def _anything(self) -> bool:
+        return bool(self._items) or self._finished or self._stopped
 
     def _put(self, item: Opened | DemuxedPacket) -> bool:
         """Queue ``item`` when there is room; whether to go on."""

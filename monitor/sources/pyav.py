@@ -6,31 +6,32 @@ fast as its segments are taken or at the pace at which it would have been broadc
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import random
 import threading
+from collections import deque
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
-from fractions import Fraction
+from datetime import datetime
 from typing import Self
 
 from monitor.errors import BadMedia, ConfigError, SourceEnded, SourceError
+from monitor.sources.assembly import Assembly, FilePlacement, LivePlacement
 from monitor.sources.backoff import Backoff
 from monitor.sources.clock import Clock, SystemClock
-from monitor.sources.cutting import PacketRun, SegmentCutter
-from monitor.sources.decoding import CodecTemplate, EncodedPacket, PacketSegment
+from monitor.sources.cutting import PacketRun
+from monitor.sources.decoding import CodecTemplate, PacketSegment
 from monitor.sources.failures import shown
 from monitor.sources.packets import DemuxedPacket, Opened, PacketReader
-from monitor.sources.parameters import parameter_sets, picture_size
-from monitor.sources.timeline import FLV_WRAP_BITS, MPEG_WRAP_BITS, ArrivalAnchor, Position, Timeline
 from monitor.types import EventKind, SourceEvent
 
 _log = logging.getLogger(__name__)
 
-_WRAP_BITS = {"mpegts": MPEG_WRAP_BITS, "mpeg": MPEG_WRAP_BITS, "flv": FLV_WRAP_BITS, "live_flv": FLV_WRAP_BITS}
 _TRUNCATION_SECONDS = 1
 """How much earlier than announced a file may end before it is called truncated."""
+_MOST_HELD = 10
+"""Segments held back while an input bursts; a sender that never slows down is dated as it comes."""
+_BURST_END_SECONDS = 0.25
+"""Silence that ends a burst."""
 _FORBIDDEN_OPTIONS = {
     "timeout": "it means seconds, milliseconds or microseconds by protocol, and turns RTMP into a server",
     "listen": "a source connects, it does not serve",
@@ -91,6 +92,7 @@ class PyavSource:
         self._up: bool | None = None
         self._sequence = 0
         self._template: CodecTemplate | None = None
+        self._held: deque[tuple[PacketRun, CodecTemplate]] = deque()
 
     def __enter__(self) -> Self:
         for name, why in _FORBIDDEN_OPTIONS.items():
@@ -118,7 +120,7 @@ class PyavSource:
             if attempt > 1:
                 yield self._event(EventKind.RECONNECT, f"attempt {attempt} at {shown(self._url)}")
             try:
-                yield from self._session(_LivePlacement(), resumed=attempt > 1)
+                yield from self._session(LivePlacement(), resumed=self._sequence > 0)
                 if self._stopping.is_set():
                     return
                 raise SourceEnded(f"{shown(self._url)}: the sender ended the stream", reason="eof")
@@ -134,7 +136,7 @@ class PyavSource:
 
     def _play(self) -> Iterator[Item]:
         """A file: one session, then ENDED."""
-        placement = _FilePlacement(self._started_at or self._clock.now())
+        placement = FilePlacement(self._started_at or self._clock.now())
         begun = self._clock.monotonic()
         for item in self._session(placement, resumed=False):
             if self._realtime and isinstance(item, PacketSegment):
@@ -145,7 +147,7 @@ class PyavSource:
         if not self._stopping.is_set():
             yield self._event(EventKind.ENDED, f"{shown(self._url)} ended")
 
-    def _session(self, placement: _LivePlacement | _FilePlacement, *, resumed: bool) -> Iterator[Item]:
+    def _session(self, placement: LivePlacement | FilePlacement, *, resumed: bool) -> Iterator[Item]:
         """From opening to the end of the input, a failure (raised after what was complete is delivered) or ``stop``."""
         reader = PacketReader(
             self._url,
@@ -162,19 +164,23 @@ class PyavSource:
             opened = reader.opened()
             if opened is None:
                 return
-            assembly = _Assembly(opened, self._segment_seconds, discontinuity=resumed)
+            self._held.clear()
+            assembly = Assembly(opened, self._segment_seconds, discontinuity=resumed)
             failure: SourceError | None = None
             try:
                 while (packet := reader.packet()) is not None:
                     yield from self._delivered(packet)
                     yield from self._taken(assembly, packet, placement)
+                    if self._held and reader.idle(_BURST_END_SECONDS):
+                        yield from self._released(assembly, placement, everything=True)
             except SourceError as error:
                 failure = error
             if self._stopping.is_set():
                 return
             run = assembly.cutter.flush()
             if run is not None:
-                yield self._segment(assembly, run, placement)
+                self._held.append((run, assembly.template))
+            yield from self._released(assembly, placement, everything=True)
             yield from self._skipped(assembly, at_start=not assembly.delivered)
             if failure is not None:
                 raise failure
@@ -187,16 +193,15 @@ class PyavSource:
             self._up = True
             yield self._event(EventKind.UP, f"{shown(self._url)} delivers", at=packet.arrived)
 
-    def _taken(
-        self, assembly: _Assembly, packet: DemuxedPacket, placement: _LivePlacement | _FilePlacement
-    ) -> Iterator[Item]:
+    def _taken(self, assembly: Assembly, packet: DemuxedPacket, placement: LivePlacement | FilePlacement) -> Iterator[Item]:
         previous = assembly.template
         encoded, jump, changed = assembly.placed(packet)
         broken = jump in ("pts_gap", "pts_back")
         first = not assembly.delivered
         run = assembly.cutter.push(encoded, jump=broken, change=changed)
         if run is not None:
-            yield self._segment(assembly, run, placement, template=previous)
+            self._held.append((run, previous))
+        yield from self._released(assembly, placement, everything=broken)
         if jump:
             detail = f"{shown(self._url)}: {_JUMPS[jump]} at {float(assembly.seconds(encoded)):.3f} s of media time"
             yield self._event(EventKind.DISCONTINUITY, detail, reason=jump)
@@ -206,7 +211,7 @@ class PyavSource:
         yield from self._format_changes(assembly.template)
         placement.observe(assembly.seconds(encoded), packet.arrived)
 
-    def _skipped(self, assembly: _Assembly, *, at_start: bool) -> Iterator[SourceEvent]:
+    def _skipped(self, assembly: Assembly, *, at_start: bool) -> Iterator[SourceEvent]:
         """Joining a live input between key frames is normal; losing pictures later is an event."""
         skipped = assembly.cutter.take_skipped()
         if skipped and not (self.live and at_start):
@@ -222,32 +227,28 @@ class PyavSource:
         detail = f"{shown(self._url)}: {_picture_text(before)} became {_picture_text(template)}"
         yield self._event(EventKind.FORMAT_CHANGED, detail)
 
-    def _segment(
-        self,
-        assembly: _Assembly,
-        run: PacketRun,
-        placement: _LivePlacement | _FilePlacement,
-        *,
-        template: CodecTemplate | None = None,
-    ) -> PacketSegment:
-        time_base = assembly.template.time_base
-        start, end = run.start * time_base, run.end * time_base
-        segment = PacketSegment(
-            stream=self.stream,
-            rendition=self.rendition,
-            sequence=self._sequence,
-            started_at=placement.utc(start, end),
-            has_utc=False,
-            duration=end - start,
-            packets=run.packets,
-            template=template or assembly.template,
-            discontinuity=run.discontinuity,
-        )
-        self._sequence += 1
-        assembly.delivered = True
-        return segment
+    def _released(
+        self, assembly: Assembly, placement: LivePlacement | FilePlacement, *, everything: bool
+    ) -> Iterator[PacketSegment]:
+        """Segments that can be dated; a burst on connecting is held back until it is over."""
+        while self._held and (placement.ready or everything or len(self._held) > _MOST_HELD):
+            run, template = self._held.popleft()
+            start, end = run.start * template.time_base, run.end * template.time_base
+            yield PacketSegment(
+                stream=self.stream,
+                rendition=self.rendition,
+                sequence=self._sequence,
+                started_at=placement.utc(start, end),
+                has_utc=False,
+                duration=end - start,
+                packets=run.packets,
+                template=template,
+                discontinuity=run.discontinuity,
+            )
+            self._sequence += 1
+            assembly.delivered = True
 
-    def _check_end(self, assembly: _Assembly, opened: Opened) -> None:
+    def _check_end(self, assembly: Assembly, opened: Opened) -> None:
         """FFmpeg ends a truncated MP4 or Matroska file like a whole one.
 
         Raises:
@@ -281,86 +282,3 @@ def _picture(template: CodecTemplate) -> tuple[str, int, int]:
 
 def _picture_text(template: CodecTemplate) -> str:
     return f"{template.name} {template.width}x{template.height}"
-
-
-class _Assembly:
-    """What one session knows of the packets so far: their timeline, where to cut, and how to decode them."""
-
-    def __init__(self, opened: Opened, segment_seconds: float, *, discontinuity: bool) -> None:
-        self.template = opened.template
-        self.cutter = SegmentCutter(opened.template.time_base, target_seconds=segment_seconds, discontinuity=discontinuity)
-        self.delivered = False
-        self.reached = Fraction(0)
-        """Media seconds from the first packet to the end of the furthest."""
-        self._first: int | None = None
-        self._sets = b""
-        self._timeline = Timeline(
-            opened.template.time_base,
-            wrap_bits=_WRAP_BITS.get(opened.format_name.split(",")[0], 0),
-            frame_rate=opened.template.frame_rate,
-            reorders=opened.reorders,
-        )
-
-    def seconds(self, packet: EncodedPacket) -> Fraction:
-        """Media time at which ``packet`` is decoded."""
-        return (packet.dts or 0) * self.template.time_base
-
-    def placed(self, packet: DemuxedPacket) -> tuple[EncodedPacket, str, bool]:
-        """The packet on the timeline, the jump before it, and whether it begins another coded sequence."""
-        times = self._timeline.place(packet.pts, packet.dts, packet.duration, keyframe=packet.keyframe)
-        encoded = EncodedPacket(packet.data, times.pts, times.dts, times.duration, packet.keyframe)
-        end = (times.pts if times.pts is not None else times.dts) + times.duration
-        if self._first is None:
-            self._first = times.pts if times.pts is not None else times.dts
-        self.reached = max(self.reached, (end - self._first) * self.template.time_base)
-        return encoded, times.jump, self._sequence_changed(packet, encoded)
-
-    def _sequence_changed(self, packet: DemuxedPacket, encoded: EncodedPacket) -> bool:
-        if packet.extradata is not None and packet.extradata != self.template.extradata:
-            self._renew(dataclasses.replace(self.template, extradata=packet.extradata), encoded)
-            return True
-        if not packet.keyframe:
-            return False
-        sets = parameter_sets(self.template.name, packet.data)
-        before, self._sets = self._sets, sets or self._sets
-        if (before and sets and sets != before) or not self.template.width:
-            self._renew(self.template, encoded)
-            return bool(before)
-        return False
-
-    def _renew(self, template: CodecTemplate, encoded: EncodedPacket) -> None:
-        width, height = picture_size(template, encoded) or (template.width, template.height)
-        self.template = dataclasses.replace(template, width=width, height=height)
-
-
-class _LivePlacement:
-    """UTC of a live input's segments: arrival."""
-
-    def __init__(self) -> None:
-        self._anchor = ArrivalAnchor()
-
-    def observe(self, media_seconds: Fraction, arrived: datetime) -> None:
-        self._anchor.observe(media_seconds, arrived)
-
-    def utc(self, start: Fraction, end: Fraction) -> datetime:  # noqa: ARG002 - same call as for a file
-        return self._anchor.utc(start)
-
-    def jumped(self) -> None:
-        self._anchor.reset()
-
-
-class _FilePlacement:
-    """UTC of a file's segments: a start and the position in the file."""
-
-    def __init__(self, started_at: datetime) -> None:
-        self._started_at = started_at
-        self.position = Position()
-
-    def observe(self, media_seconds: Fraction, arrived: datetime) -> None:
-        """A file's packets arrive whenever they are read."""
-
-    def utc(self, start: Fraction, end: Fraction) -> datetime:
-        return self._started_at + timedelta(seconds=float(self.position.advance(start, end)))
-
-    def jumped(self) -> None:
-        """Segments are placed by their own times."""

@@ -5,6 +5,7 @@ Pure: no clock, no I/O. Times are integer ticks of the stream's time base unless
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,9 @@ FLV_WRAP_BITS = 32
 _WRAP_WINDOW_SECONDS = 60
 """A jump back by nearly a full period is a wrap only if the next timestamp lands this near to the last; else a restart."""
 _RECENT_STEPS = 8
+_CALM_PACKETS = 5
+_CALM_SECONDS = 0.015
+"""In a burst each packet is less late than the one before by a frame's duration, 17 ms at 60 frames/s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Timeline:
         self._reorders = reorders
         self._gap = gap_seconds / float(time_base)
         self._back = back_seconds / float(time_base)
-        self._window = _WRAP_WINDOW_SECONDS / float(time_base)
+        self._window = min(_WRAP_WINDOW_SECONDS / float(time_base), self._period / 4)
         self._epoch = 0
         self._last: int | None = None
         self._last_duration = 0
@@ -77,7 +81,7 @@ class Timeline:
             shown = at if keyframe or not self._reorders else None
         if self._last is not None and not jump:
             jump = self._jump(at - self._last)
-        if jump in ("pts_gap", "pts_back"):
+        if jump == "pts_back":
             self._steps.clear()
         elif self._last is not None and at > self._last:
             self._steps.append(at - self._last)
@@ -113,7 +117,8 @@ class ArrivalAnchor:
     """UTC of media times of an input that announces none: by the packets that were delayed least.
 
     A packet can't arrive before it was made, so within a segment the smallest ``arrival - media time`` is the best
-    estimate of the offset between the two clocks; the burst that servers send on connecting does not disturb it. The
+    estimate of the offset between the two clocks. Servers and FFmpeg's probing deliver the first seconds in a burst, in
+    which every packet is less late than the one before; until it is over (``settled``) no segment should be dated. The
     offset is kept while it stays within ``tolerance_seconds``, which makes segments contiguous; it moves to an earlier
     time at once, and to a later one (a drifting sender, not a stall) when two segments in a row ask for it.
     """
@@ -123,21 +128,34 @@ class ArrivalAnchor:
         self._offset: float | None = None
         self._least: float | None = None
         self._was_late = False
+        self._floor = math.inf
+        self._calm = 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether packets arrive at the pace of their own times, as far as the last few tell."""
+        return self._calm >= _CALM_PACKETS
 
     def observe(self, media_seconds: Fraction, arrived: datetime) -> None:
         """A packet to be decoded at ``media_seconds`` arrived."""
         offset = arrived.timestamp() - float(media_seconds)
         self._least = offset if self._least is None else min(self._least, offset)
+        if offset < self._floor - _CALM_SECONDS:
+            self._floor, self._calm = offset, 0
+        else:
+            self._calm += 1
 
     def utc(self, media_seconds: Fraction) -> datetime:
         """UTC of the media time at which a segment starts, all of whose packets were observed; the next one begins.
 
         Raises:
-            ValueError: nothing was observed since the last segment or reset.
+            ValueError: nothing was ever observed, or nothing since ``reset``.
         """
-        if self._least is None:
-            raise ValueError("no packet was observed")
         least, self._least = self._least, None
+        if least is None:
+            least = self._offset
+        if least is None:
+            raise ValueError("no packet was observed")
         late = self._offset is not None and least > self._offset + self._tolerance
         if self._offset is None or least < self._offset - self._tolerance or (late and self._was_late):
             self._offset, late = least, False
@@ -148,6 +166,7 @@ class ArrivalAnchor:
         """Media time jumped: start over."""
         self._offset = self._least = None
         self._was_late = False
+        self._floor, self._calm = math.inf, 0
 
 
 class Position:
