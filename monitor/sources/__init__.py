@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, TypedDict, Unpack
+from urllib.parse import unquote, urlsplit
 
 from monitor.errors import ConfigError
 
@@ -18,65 +19,67 @@ LIVE_SCHEMES = ("rtmp", "rtmps", "rtsp", "rtsps", "rtp", "udp", "tcp", "srt", "r
 """Inputs without an end of their own."""
 RECORDED_SCHEMES = ("file", "http", "https")
 """Inputs that end, unless told otherwise."""
+_MEDIA_SUFFIXES = frozenset(
+    {
+        ".ts",
+        ".m2ts",
+        ".mts",
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".mkv",
+        ".webm",
+        ".flv",
+        ".avi",
+        ".mpg",
+        ".mpeg",
+        ".h264",
+        ".hevc",
+        ".265",
+    }
+)
+_SNIFF_BYTES = 512
 _NEED_PORT = ("rtp", "udp", "tcp", "srt", "rist")
 
 
-def discover(
-    url: str,
-    *,
-    stream: str,
-    rendition: str = "main",
-    live: bool | None = None,
-    realtime: bool = False,
-    segment_seconds: float = 6.0,
-    open_timeout_seconds: float = 10.0,
-    read_timeout_seconds: float = 10.0,
-    options: Mapping[str, str] | None = None,
-    headers: Mapping[str, str] | None = None,
-    started_at: datetime | None = None,
-    clock: Clock | None = None,
-) -> list[Source]:
+class SourceSettings(TypedDict, total=False):
+    """Keyword arguments of ``open_source`` besides the names, for functions that pass them on."""
+
+    live: bool | None
+    realtime: bool
+    segment_seconds: float
+    open_timeout_seconds: float
+    read_timeout_seconds: float
+    options: Mapping[str, str] | None
+    headers: Mapping[str, str] | None
+    started_at: datetime | None
+    clock: Clock | None
+
+
+def discover(url: str, *, stream: str, rendition: str = "main", **settings: Unpack[SourceSettings]) -> list[Source]:
     """One source per rendition: several for an HLS master playlist (which is fetched), one for everything else.
 
-    Arguments are those of ``open_source``; ``rendition`` names a single one only.
+    An HTTP address whose suffix says nothing is asked what it is; a playlist is known by its content.
+
+    Args:
+        url: as for ``open_source``, or an HLS master playlist.
+        stream: name of the stream.
+        rendition: name of a single rendition; those of a master playlist have their own.
+        settings: as for ``open_source``.
 
     Raises:
         ConfigError: no such kind of input.
-        SourceError: the master playlist can't be had.
+        SourceError: the playlist can't be had.
     """
-    if not is_hls(url):
-        return [
-            open_source(
-                url,
-                stream=stream,
-                rendition=rendition,
-                live=live,
-                realtime=realtime,
-                segment_seconds=segment_seconds,
-                open_timeout_seconds=open_timeout_seconds,
-                read_timeout_seconds=read_timeout_seconds,
-                options=options,
-                headers=headers,
-                started_at=started_at,
-                clock=clock,
-            )
-        ]
-    from monitor.sources.hls import HlsSource, open_hls
+    scheme = checked_scheme(url)
+    timeout, headers = settings.get("open_timeout_seconds", 10.0), settings.get("headers")
+    if not is_hls(url) and not (scheme in ("http", "https") and _answers_with_playlist(url, headers, timeout)):
+        return [open_source(url, stream=stream, rendition=rendition, **settings)]
+    from monitor.sources.hls import open_hls
 
-    renditions = open_hls(url, timeout_seconds=open_timeout_seconds, headers=headers)
-    names = [rendition] if len(renditions) == 1 and renditions[0].url == url else [found.name for found in renditions]
-    return [
-        HlsSource(
-            stream,
-            name,
-            found.url,
-            live=live is not False,
-            timeout_seconds=read_timeout_seconds,
-            headers=headers,
-            clock=clock,
-        )
-        for name, found in zip(names, renditions, strict=True)
-    ]
+    renditions = open_hls(url, timeout_seconds=timeout, headers=headers)
+    names = [rendition] if renditions[0].url == url else [found.name for found in renditions]
+    return [_hls(found.url, stream, name, settings) for name, found in zip(names, renditions, strict=True)]
 
 
 def open_source(
@@ -115,23 +118,21 @@ def open_source(
     """
     scheme = checked_scheme(url)
     if is_hls(url):
-        from monitor.sources.hls import HlsSource
-
-        return HlsSource(
+        return _hls(
+            url,
             stream,
             rendition,
-            url,
-            live=live is not False,
-            timeout_seconds=read_timeout_seconds,
-            headers=headers,
-            clock=clock,
+            {"live": live, "read_timeout_seconds": read_timeout_seconds, "headers": headers, "clock": clock},
         )
     from monitor.sources.pyav import PyavSource
 
     if headers and scheme in ("http", "https"):
         options = {"headers": "".join(f"{name}: {value}\r\n" for name, value in headers.items()), **(options or {})}
+    address = url
+    if "://" in url:  # FFmpeg knows schemes in lower case only
+        address = unquote(urlsplit(url).path) if scheme == "file" else scheme + url[len(scheme) :]
     return PyavSource(
-        url.removeprefix("file://"),
+        address,
         stream=stream,
         rendition=rendition,
         live=scheme in LIVE_SCHEMES if live is None else live,
@@ -184,6 +185,37 @@ def checked_scheme(url: str) -> str:
     if not host and scheme not in ("udp", "rtp"):
         raise ConfigError(f"{scheme}:// address without a host; expected {scheme}://HOST...")
     return scheme
+
+
+def _hls(url: str, stream: str, rendition: str, settings: SourceSettings) -> Source:
+    from monitor.sources.hls import HlsSource
+
+    return HlsSource(
+        stream,
+        rendition,
+        url,
+        live=settings.get("live") is not False,
+        timeout_seconds=settings.get("read_timeout_seconds", 10.0),
+        headers=settings.get("headers"),
+        clock=settings.get("clock"),
+    )
+
+
+def _answers_with_playlist(url: str, headers: Mapping[str, str] | None, timeout_seconds: float) -> bool:
+    """Whether the first bytes at an address without a telling suffix are those of a playlist."""
+    if PurePosixPath(urlsplit(url).path).suffix.lower() in _MEDIA_SUFFIXES:
+        return False
+    import httpx
+
+    try:
+        with (
+            httpx.Client(timeout=timeout_seconds, follow_redirects=True, trust_env=False, headers=headers) as client,
+            client.stream("GET", url) as response,
+        ):
+            head = next(response.iter_bytes(_SNIFF_BYTES), b"") if response.is_success else b""
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return False  # whoever opens it says what is wrong
+    return head.lstrip(b"\xef\xbb\xbf").startswith(b"#EXTM3U")
 
 
 def _shown(url: str) -> str:

@@ -198,7 +198,8 @@ class PacketReader:
         started, limit, reading = time.monotonic(), self._open_timeout, False
         try:
             with av.open(
-                self._url,
+                # "file:", so that a colon in a file's name is not taken for a protocol
+                self._url if "://" in self._url else f"file:{self._url}",
                 "r",
                 options=self._options,
                 timeout=(self._open_timeout, self._read_timeout),
