@@ -43,6 +43,7 @@ down and up without ever being down for long must not hide that nothing comes.""
 
 MEDIA_KINDS = (ThresholdRule, DropRule, DecodeErrorsRule, LadderInversionRule, ScorerFailingRule)
 ABSENCE_KINDS = ("stream_down", "manifest_stale", "stalled")
+"""Kinds that judge the silence of an expected input; without one there is no data."""
 MONITOR_KINDS = (SinkBlockedRule, NotifierFailingRule)
 
 Named = tuple[str, str]
@@ -81,8 +82,7 @@ class AlertEngine:
         Args:
             stream: name of the stream.
             rendition: name of the rendition.
-            now: absence counts from here; call it again after ``restore``, for a restarted source needs time. An absence
-                alert that fires goes on until there is a sign of life.
+            now: silence counts from here. An alert on silence that fires goes on until there is a sign of life.
             live: whether silence means anything; false for files.
         """
         self._now = now
@@ -127,7 +127,7 @@ class AlertEngine:
         track = self._track(event.stream, event.rendition)
         if event.kind is EventKind.ENDED:
             out = []
-            for scope in self._inside(event.stream, event.rendition):
+            for scope in self._inside(event.stream, event.rendition or None):
                 out += self._close(scope, "The input ended.")
                 self._track(*scope).end()
             return out
@@ -152,8 +152,16 @@ class AlertEngine:
         self._now = now
         return self._sweep(list(self._tracks.values()), now)
 
-    def forget(self, stream: str, rendition: str) -> list[Alert]:
-        """Stop watching an input; ``rendition == ""`` is the whole stream. Returns its firing alerts, resolved."""
+    def forget(self, stream: str, rendition: str | None = None) -> list[Alert]:
+        """Stop watching an input.
+
+        Args:
+            stream: name of the stream.
+            rendition: one rendition, ``""`` for what concerns the stream as a whole, ``None`` for all of it.
+
+        Returns:
+            Its firing alerts, resolved.
+        """
         out = []
         for scope in self._inside(stream, rendition):
             out += self._close(scope, "The input is no longer watched.")
@@ -190,7 +198,8 @@ class AlertEngine:
     def restore(self, document: Mapping[str, Any], now: Instant) -> list[Alert]:
         """Go on from a snapshot; time that passed in between does not count, and nothing is notified twice.
 
-        Call ``expect`` for every input afterwards, and ``forget`` for every one of ``scopes`` that is no longer watched.
+        Silence counts again from ``expect`` on, since sources need time to come up. Call ``forget`` for every one of
+        ``scopes`` that is no longer watched.
 
         Args:
             document: what ``snapshot`` gave.
@@ -205,6 +214,8 @@ class AlertEngine:
         state = load(document, now)
         self._now = now
         self._tracks = {(track.stream, track.rendition): track for track in state.tracks}
+        for track in state.tracks:
+            track.expected = False
         self._judge.baselines = {(one.rule, one.stream, one.rendition, one.feature): one for one in state.baselines}
         self._judge.damages = {(one.rule, one.stream, one.rendition): one for one in state.damages}
         self._judge.ladders = {(one.rule, one.stream, one.feature): one for one in state.ladders}
@@ -234,7 +245,7 @@ class AlertEngine:
                     instance.reset()
                     continue
             before = instance.state
-            transition = instance.observe(rule, reading, may_fire=not self._outrankers(target, name))
+            transition = instance.observe(rule, reading, may_fire=not self._outranked(target, name))
             out += self._told(rule, target, instance, transition)
             self._note_calm(target, name, before)
         return out
@@ -255,6 +266,8 @@ class AlertEngine:
             return []
         scope = (track.stream, track.rendition)
         instance = self._instances.get(scope, {}).get((rule.name, ""))
+        if rule.kind in ABSENCE_KINDS and not track.live:
+            return []
         base = None if instance is None or instance.firing else instance.base
         span = track.span(rule, now, base, active=instance is not None and instance.active)
         if span is None and (instance is None or not instance.active):
@@ -263,7 +276,7 @@ class AlertEngine:
         inhibitors = self._inhibition.inhibitors[rule.name]
         if any(self._any_active(scope, name) for name in inhibitors):
             instance.inhibited_at = now.monotonic
-        may_fire = not self._outrankers(scope, (rule.name, "")) and not any(
+        may_fire = not self._outranked(scope, (rule.name, "")) and not any(
             self._any_active(scope, name, firing=True) for name in inhibitors
         )
         if span is not None and instance.inhibited_at is not None:
@@ -299,32 +312,32 @@ class AlertEngine:
 
     def _spoke(self, scope: Scope, name: Named) -> bool:
         """Whether another view of the same fault ended with this very segment, and none is left."""
-        ended = any(
-            fired and where in _above(*scope) and other != name and other[0] in self._ranked(name[0])
-            for (where, other), fired in self._calmed.items()
-        )
-        return ended and not self._outrankers(scope, name)
+        ended = any(fired and self._outranks(where, other, scope, name) for (where, other), fired in self._calmed.items())
+        return ended and not self._outranked(scope, name)
 
-    def _outrankers(self, scope: Scope, name: Named) -> set[Named]:
-        """What fires and is another view of the same fault: outranking rules, and the same rule on another feature."""
-        names = self._ranked(name[0])
-        return {
-            other
-            for one in _above(*scope)
-            for other, instance in self._instances.get(one, {}).items()
-            if instance.firing and other != name and other[0] in names
-        }
+    def _outranked(self, scope: Scope, name: Named) -> str:
+        """Name of what fires and is another view of the same fault, or ``""``."""
+        for where in _above(*scope):
+            for other, instance in self._instances.get(where, {}).items():
+                if instance.firing and self._outranks(where, other, scope, name):
+                    return other[0]
+        return ""
 
-    def _ranked(self, rule: str) -> frozenset[str]:
-        """Rules that are another view of the same fault and come first; a rule's features are views of each other."""
-        return self._inhibition.outrankers[rule] | {rule}
+    def _outranks(self, where: Scope, other: Named, scope: Scope, name: Named) -> bool:
+        """Whether an alert that fires speaks for another one, which then does not.
+
+        That is so of an outranking rule, and of the same rule on another feature or on the whole stream.
+        """
+        if where not in _above(*scope) or (where, other) == (scope, name):
+            return False
+        return other[0] == name[0] or other[0] in self._inhibition.outrankers[name[0]]
 
     def _speaker(self, scope: Scope, name: Named) -> str:
         """Name of the alert that keeps this one from firing, or ``""``."""
         for rule in self._inhibition.order:
             if rule.name in self._inhibition.inhibitors[name[0]] and self._any_active(scope, rule.name):
                 return rule.name
-        return min((other[0] for other in self._outrankers(scope, name)), default="")
+        return self._outranked(scope, name)
 
     def _told(
         self, rule: MediaRule | TimedRule, scope: Scope, instance: Instance, transition: AlertState | None
@@ -355,12 +368,12 @@ class AlertEngine:
         """An alert that fired has ended: below it, silence counts from here."""
         if self._now is None:
             return
-        for name in self._inhibition.inhibits[rule]:
+        for name in (*self._inhibition.inhibits[rule], rule):
             child = self._rules[name]
             if isinstance(child, MEDIA_KINDS):
                 continue
             for other in self._tracks:
-                if scope in _above(*other) and child.matches(*other):
+                if scope in _above(*other) and child.matches(*other) and (other, name) != (scope, rule):
                     instance = self._instance(child, other, "")
                     if not instance.firing:
                         instance.start_over(Moment.of(self._now))
@@ -387,10 +400,10 @@ class AlertEngine:
             instances[name] = Instance(rule.name, rule.severity, *scope, feature)
         return instances[name]
 
-    def _inside(self, stream: str, rendition: str) -> list[Scope]:
-        """The scope itself and, for a whole stream, all its renditions."""
+    def _inside(self, stream: str, rendition: str | None) -> list[Scope]:
+        """The known scopes of one input; ``None``: of all of the stream."""
         known = {*self._tracks, *self._instances}
-        return sorted(scope for scope in known if scope[0] == stream and (not rendition or scope[1] == rendition))
+        return sorted(scope for scope in known if scope[0] == stream and (rendition is None or scope[1] == rendition))
 
     def _all(self) -> Iterator[tuple[Scope, Named, Instance]]:
         for scope, instances in self._instances.items():

@@ -132,7 +132,7 @@ class Track:
         """
         match rule:
             case StreamDownRule():
-                return self._lasting(rule, self.down if self.live else None, base)
+                return self._lasting(rule, self.down, base)
             case ManifestStaleRule():
                 return self._stale(rule, now, base)
             case StalledRule():
@@ -153,7 +153,7 @@ class Track:
         return None if since is None else Span(_latest(since, base), rule.for_seconds, detail=since.detail)
 
     def _stale(self, rule: ManifestStaleRule, now: Instant, base: Moment | None) -> Span | None:
-        if not self.live or self.manifest is None or self.target_seconds <= 0:
+        if self.manifest is None or self.target_seconds <= 0:
             return None
         since = _latest(self.manifest, base)
         if now.monotonic - since.monotonic < rule.pending_targets * self.target_seconds:
@@ -162,7 +162,7 @@ class Track:
         return Span(since, limit + rule.for_seconds, threshold=limit)
 
     def _stalled(self, rule: StalledRule, now: Instant, base: Moment | None) -> Span | None:
-        if not self.live or self.watched is None:
+        if self.watched is None:
             return None
         since = _latest(self.frames or self.watched, base)
         limit = max(rule.segment_durations * self.segment_seconds, rule.min_seconds)

@@ -66,9 +66,15 @@ class Histories(RuleBasedStateMachine):
 
     @initialize(live=st.booleans())
     def watch(self, live: bool) -> None:
+        self.live = live
+        self.expect()
+
+    def expect(self) -> None:
+        now = instant(self.seconds)
+
         def expect(engine: AlertEngine) -> list[Alert]:
             for rendition in RENDITIONS[:2]:
-                engine.expect("news", rendition, instant(0), live=live)
+                engine.expect("news", rendition, now, live=self.live)
             return []
 
         self.step(expect)
@@ -132,6 +138,7 @@ class Histories(RuleBasedStateMachine):
         self.twin = AlertEngine(RULES, FEATURES)
         assert self.twin.restore(document, instant(self.seconds)) == []
         assert self.twin.active() == self.engine.active()
+        self.expect()
 
     @invariant()
     def what_fires_is_what_was_told(self) -> None:

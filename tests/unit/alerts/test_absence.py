@@ -182,6 +182,23 @@ def test_forget_resolves_and_drops() -> None:
     assert stream.wait(100) == []
 
 
+def test_forgetting_what_concerns_the_stream_as_a_whole_leaves_its_renditions() -> None:
+    stream = watched()
+    stream.engine.expect("news", "", instant(0), live=True)
+    healthy(stream)
+    black(stream)
+    assert stream.engine.forget("news", "") == []
+    assert stream.engine.scopes == (("news", "720p"),)
+    assert lines(stream.engine.forget("news")) == ["resolved BlackPicture 720p black_ratio"]
+
+
+def test_a_stream_that_can_not_be_opened_is_one_alert() -> None:
+    stream = watched()
+    stream.engine.expect("news", "", instant(0), live=True)
+    stream.engine.expect("news", "1080p", instant(0), live=True)
+    assert lines(stream.wait(60)) == ["firing StreamDown"]
+
+
 @pytest.mark.parametrize("kind", [EventKind.SEGMENT_MISSING, EventKind.SEGMENT_BAD])
 def test_a_missing_segment_is_told_and_resolves_after_ten_quiet_seconds(kind: EventKind) -> None:
     stream = watched()

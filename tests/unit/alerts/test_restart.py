@@ -65,13 +65,21 @@ def test_segments_scored_before_the_restart_are_known() -> None:
     assert again.segments(BLACK) != []
 
 
-def test_pending_absence_is_moved_onto_the_new_clock() -> None:
+def test_until_inputs_are_expected_again_silence_means_nothing() -> None:
     stream = started(live=True)
     stream.event(EventKind.DOWN)
-    stream.wait(10)
+    stream.wait(14)
     again = restarted(stream)
-    assert again.wait(4) == []
-    assert lines(again.wait(1)) == ["firing StreamDown 720p"]
+    assert again.wait(600) == []
+
+
+def test_absence_that_fires_outlives_a_slow_start() -> None:
+    stream = started(live=True)
+    stream.event(EventKind.DOWN)
+    stream.wait(15)
+    again = restarted(stream)
+    assert again.wait(600) == []
+    assert lines(again.engine.firing()) == ["firing StreamDown 720p"]
 
 
 def test_expect_after_a_restart_gives_sources_time() -> None:
