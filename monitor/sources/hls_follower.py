@@ -173,7 +173,7 @@ class Follower:
             self._open(playlist)
         advance = self._window.advance(playlist, now)
         if advance.outdated:
-            self._reload_at = self._schedule.after_none(now)
+            self._reload_at = self._schedule.after_none(asked_at, now)
             return []
         self._complete = playlist.ended
         self._target_seconds = playlist.target_seconds
@@ -183,7 +183,7 @@ class Follower:
             newest = float(playlist.segments[-1].duration)
             self._reload_at = self._schedule.after_change(asked_at, now, playlist.target_seconds, newest)
         else:
-            self._reload_at = self._schedule.after_none(now)
+            self._reload_at = self._schedule.after_none(asked_at, now)
         if playlist.segments:
             first = playlist.segments[0].sequence
             events += self._forget(moment, None if advance.restarted else first)
