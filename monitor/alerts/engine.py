@@ -68,6 +68,7 @@ class AlertEngine:
         self._now: Instant | None = None
         self._tracks: dict[Scope, Track] = {}
         self._instances: dict[Scope, dict[Named, Instance]] = {}
+        self._applicable: dict[Scope, tuple[MediaRule | TimedRule, ...]] = {}
         self._calmed: dict[tuple[Scope, Named], bool] = {}
         """Alerts that the present observation turned inactive, and whether they fired."""
 
@@ -114,7 +115,7 @@ class AlertEngine:
             return []
         self._calmed = {}
         out: list[Alert] = []
-        for rule in self._matching(segment.stream, segment.rendition):
+        for rule in self._matching((segment.stream, segment.rendition)):
             if isinstance(rule, MEDIA_KINDS):
                 out += self._observe(rule, result)
             else:
@@ -166,6 +167,7 @@ class AlertEngine:
         for scope in self._inside(stream, rendition):
             out += self._close(scope, "The input is no longer watched.")
             self._tracks.pop(scope, None)
+            self._applicable.pop(scope, None)
             self._judge.forget(*scope)
         return out
 
@@ -255,7 +257,7 @@ class AlertEngine:
         self._calmed = {}
         out: list[Alert] = []
         for track in sorted(tracks, key=lambda one: (bool(one.stream), bool(one.rendition))):
-            for rule in self._matching(track.stream, track.rendition):
+            for rule in self._matching((track.stream, track.rendition)):
                 if not isinstance(rule, MEDIA_KINDS):
                     out += self._elapse(rule, track, now)
         return out
@@ -387,8 +389,13 @@ class AlertEngine:
                 out.append(instance.alert(self._rules[name], AlertState.RESOLVED, ends_at, note))
         return sorted(out, key=lambda alert: (alert.starts_at, alert.fingerprint))
 
-    def _matching(self, stream: str, rendition: str) -> Iterator[MediaRule | TimedRule]:
-        return (rule for rule in self._inhibition.order if not stream or rule.matches(stream, rendition))
+    def _matching(self, scope: Scope) -> tuple[MediaRule | TimedRule, ...]:
+        """The rules that apply to an input, those that speak for others first; the monitor itself is no input."""
+        rules = self._applicable.get(scope)
+        if rules is None:
+            rules = tuple(rule for rule in self._inhibition.order if not scope[0] or rule.matches(*scope))
+            self._applicable[scope] = rules
+        return rules
 
     def _track(self, stream: str, rendition: str) -> Track:
         return self._tracks.setdefault((stream, rendition), Track(stream, rendition))

@@ -132,7 +132,7 @@ def test_a_rung_that_scores_no_better_than_the_next_lower_one_is_told_about() ->
     _engine, plays = rungs(low=(1e6, 33), mid=(2e6, 38.5), high=(4e6, 38))
     assert run(plays, 23) == []
     assert run(plays, 10) == ["firing LadderInversion high psnr_y"]
-    assert "mid leads high by 0.5 in psnr_y" in plays["high"][0].told[0].summary
+    assert "mid scores 0.5 above high" in plays["high"][0].told[0].summary
     plays["high"] = (plays["high"][0], 4e6, 41)
     assert run(plays, 20) == ["resolved LadderInversion high psnr_y"]
 
