@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from monitor.sources.cutting import SegmentCutter
-from monitor.sources.decoding import CodecTemplate, EncodedPacket
+from monitor.sources.decoding import EncodedPacket
 from monitor.sources.packets import DemuxedPacket, Opened
 from monitor.sources.parameters import parameter_sets, picture_size
 from monitor.sources.timeline import FLV_WRAP_BITS, MPEG_WRAP_BITS, ArrivalAnchor, Position, Timeline
 
 _WRAP_BITS = {"mpegts": MPEG_WRAP_BITS, "mpeg": MPEG_WRAP_BITS, "flv": FLV_WRAP_BITS, "live_flv": FLV_WRAP_BITS}
+_STRANGE_KEYFRAMES = 2
+"""Key frames in a row with other parameter sets or none, that do not decode: one may be damage."""
 
 
 class Assembly:
@@ -28,6 +30,7 @@ class Assembly:
         self._sets = b""
         self._measured = False
         """Whether the picture size is a key frame's own: what FFmpeg found on probing may be a later part of the input's."""
+        self._strange = 0
         self._timeline = Timeline(
             opened.template.time_base,
             wrap_bits=_WRAP_BITS.get(opened.format_name.split(",")[0], 0),
@@ -49,23 +52,35 @@ class Assembly:
         self.reached = max(self.reached, (end - self._first) * self.template.time_base)
         return encoded, times.jump, self._sequence_changed(packet, encoded)
 
+    @property
+    def codec_changed(self) -> bool:
+        """Whether the packets are no longer of the codec that the input was opened with (PyAV does not tell)."""
+        return self._strange >= _STRANGE_KEYFRAMES
+
     def _sequence_changed(self, packet: DemuxedPacket, encoded: EncodedPacket) -> bool:
         if packet.extradata is not None and packet.extradata != self.template.extradata:
-            self._renew(dataclasses.replace(self.template, extradata=packet.extradata), encoded)
+            self.template = dataclasses.replace(self.template, extradata=packet.extradata)
+            self._measure(encoded)
             return True
         if not packet.keyframe:
             return False
         sets = parameter_sets(self.template.name, packet.data)
         before, self._sets = self._sets, sets or self._sets
-        changed = bool(before and sets and sets != before)
-        if changed or not self._measured:
-            self._renew(self.template, encoded)
-        return changed
+        other = bool(before) and sets != before
+        if not other and self._measured:
+            return False
+        decodes = self._measure(encoded)
+        self._strange = self._strange + 1 if other and not decodes else 0
+        return other and bool(sets)
 
-    def _renew(self, template: CodecTemplate, encoded: EncodedPacket) -> None:
-        width, height = picture_size(template, encoded) or (template.width, template.height)
-        self.template = dataclasses.replace(template, width=width, height=height)
+    def _measure(self, keyframe: EncodedPacket) -> bool:
+        """Take the picture size from a key frame; whether it decodes."""
+        size = picture_size(self.template, keyframe)
+        if size is None:
+            return False
+        self.template = dataclasses.replace(self.template, width=size[0], height=size[1])
         self._measured = True
+        return True
 
 
 class LivePlacement:

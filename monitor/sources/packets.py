@@ -45,7 +45,11 @@ _PROBE_MICROSECONDS = "2000000"
 """How much of a live input FFmpeg looks at for its streams: by itself it reads RTMP for up to 90 s."""
 _LIVE_OPTIONS: Mapping[str, Mapping[str, str]] = {
     "rtsp": {"rtsp_transport": "tcp"},
-    "udp": {"fifo_size": "50000", "overrun_nonfatal": "1"},  # 50,000 x 188 bytes: 15 s of 5 Mbit/s
+    "udp": {
+        "fifo_size": "50000",  # x 188 bytes: 15 s of 5 Mbit/s
+        "overrun_nonfatal": "1",
+        "reuse": "1",  # a reader that is still inside FFmpeg must not keep its successor from the port
+    },
 }
 _COMMON_OPTIONS: Mapping[str, str] = {
     "correct_ts_overflow": "0",  # wraps are undone by monitor.sources.timeline; FFmpeg's way makes times negative
@@ -122,7 +126,13 @@ class PacketReader:
         with self._changed:
             self._stopped = True
             self._items.clear()
+            self._queued = 0
             self._changed.notify_all()
+
+    @property
+    def queued_bytes(self) -> int:
+        """What the queue holds."""
+        return self._queued
 
     def opened(self) -> Opened | None:
         """Wait until the input is open; ``None`` when stopped.
@@ -216,6 +226,12 @@ class PacketReader:
         except (av.error.FFmpegError, ValueError) as error:
             waited = time.monotonic() - started
             raise classify(error, self._url, waited_seconds=waited, timeout_seconds=limit, reading=reading) from error
+        except IndexError as error:  # PyAV stumbles over streams that appeared later when it flushes those it knows
+            raise BadMedia(
+                f"{shown(self._url)}: its streams changed on the way, and only those of the start can be followed; "
+                "split the file there",
+                reason="demux",
+            ) from error
 
     def _video(self, container: InputContainer) -> VideoStream:
         names = container.format.name.split(",")

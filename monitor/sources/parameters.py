@@ -24,10 +24,10 @@ def parameter_sets(codec: str, data: bytes) -> bytes:
     if not head.startswith((_START_CODE, b"\x00" + _START_CODE)):
         return b""
     units = head.split(_START_CODE)[1:]
-    if codec == "h264":
-        wanted = [unit for unit in units if unit and unit[0] & 0x1F == 7]
+    if codec == "h264":  # nal_ref_idc of a parameter set is never 0 (7.4.1)
+        wanted = [unit for unit in units if unit and unit[0] & 0x9F == 7 and unit[0] & 0x60]
     elif codec == "hevc":
-        wanted = [unit for unit in units if unit and unit[0] >> 1 & 0x3F == 33]
+        wanted = [unit for unit in units if unit and unit[0] >> 1 == 33]
     elif codec == "mpeg2video":
         wanted = [unit[:8] for unit in units if unit and unit[0] == 0xB3]
     else:

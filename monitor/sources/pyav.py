@@ -171,6 +171,9 @@ class PyavSource:
                 while (packet := reader.packet()) is not None:
                     yield from self._delivered(packet)
                     yield from self._taken(assembly, packet, placement)
+                    if assembly.codec_changed:
+                        codec = assembly.template.name
+                        raise BadMedia(f"{shown(self._url)}: the codec changed on the way from {codec}", reason="demux")
                     if self._held and reader.idle(_BURST_END_SECONDS):
                         yield from self._released(assembly, placement, everything=True)
             except SourceError as error:

@@ -226,6 +226,17 @@ def test_another_picture_size_after_a_reconnect_is_an_event(tmp_path: Path):
     assert changed.detail.endswith("h264 64x48 became h264 96x64")
 
 
+def test_a_sender_that_moves_to_other_pids_is_found_again(looped: Path):
+    url, sender = udp(looped)
+    with Watching(watch(url)) as watching:
+        with sender():
+            watching.until_segments(1)
+        moved = ["-mpegts_start_pid", "0x300", "-mpegts_pmt_start_pid", "0x1010"]
+        with sending(looped, *moved, "-f", "mpegts", f"{url}?pkt_size=1316"):  # keeps the old reader's demuxer busy
+            watching.until_event(EventKind.UP, 2)
+            watching.until(lambda: watching.segments[-1].discontinuity)
+
+
 @pytest.fixture
 def short(tmp_path: Path) -> bytes:
     return clip(tmp_path / "short.ts", seconds=3).read_bytes()

@@ -40,6 +40,7 @@ def test_length_prefixed_packets_carry_them_outside(tmp_path: Path):
 @pytest.mark.parametrize("data", [b"", b"\x00\x00\x01", b"\x00\x00\x01\x00\x00\x01", b"\x00\x00\x00\x01\x67"])
 def test_broken_packets_do_not_trouble(data: bytes):
     assert parameter_sets("h264", data) in (b"", b"\x67")
+    assert parameter_sets("hevc", data) == b""
     assert parameter_sets("av1", data) == b""
 
 
@@ -49,3 +50,9 @@ def test_the_size_of_a_key_frame_is_read_by_decoding_it(tmp_path: Path):
         template = CodecTemplate(decoder, container.streams.video[0].time_base)
     assert picture_size(template, EncodedPacket(packets[0], 0, 0, 0, keyframe=True)) == (96, 64)
     assert picture_size(template, EncodedPacket(b"\x00\x00\x01junk", 0, 0, 0, keyframe=True)) is None
+
+
+@pytest.mark.parametrize("other", ["libx265", "mpeg2video"])
+def test_another_codec_has_none(tmp_path: Path, other: str):
+    _, packets = first_packets(clip(tmp_path / "a.ts", codec=other, seconds=1, size=(160, 120), gop=12))
+    assert {parameter_sets("h264", packet) for packet in packets} == {b""}

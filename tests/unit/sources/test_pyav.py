@@ -174,6 +174,37 @@ def test_a_change_of_configuration_in_flv_reaches_the_decoder(tmp_path: Path):
     assert EventKind.FORMAT_CHANGED in kinds(events)
 
 
+@pytest.mark.parametrize("codec", ["mpeg2video", "libx265"])
+def test_a_change_of_codec_inside_a_stream_ends_the_reading(tmp_path: Path, codec: str):
+    parts = [
+        clip(tmp_path / "0.ts", seconds=2, size=(160, 120)),
+        clip(tmp_path / "1.ts", seconds=3, codec=codec, gop=12, size=(160, 120), mux={"output_ts_offset": "2"}),
+    ]
+    failure = failing(joined(tmp_path / "b.ts", *parts), options={"probesize": "20000"})
+    assert isinstance(failure, BadMedia)
+    assert "changed on the way from h264" in str(failure)
+
+
+def test_new_streams_on_the_way_are_named_instead_of_lost(tmp_path: Path):
+    moved = {"output_ts_offset": "2", "mpegts_start_pid": "0x300", "mpegts_pmt_start_pid": "0x1010"}
+    parts = [
+        clip(tmp_path / "0.ts", seconds=2, size=(160, 120)),
+        clip(tmp_path / "1.ts", seconds=2, size=(160, 120), mux=moved),
+    ]
+    failure = failing(joined(tmp_path / "b.ts", *parts), options={"probesize": "20000"})
+    assert isinstance(failure, BadMedia)
+    assert "streams changed on the way" in str(failure)
+
+
+def test_other_pids_announced_by_the_same_map_are_followed(tmp_path: Path):
+    parts = [
+        clip(tmp_path / "0.ts", seconds=2, size=(160, 120)),
+        clip(tmp_path / "1.ts", seconds=2, size=(160, 120), mux={"output_ts_offset": "2", "mpegts_start_pid": "0x300"}),
+    ]
+    segments, _ = read(joined(tmp_path / "b.ts", *parts), options={"probesize": "20000"})
+    assert sum(len(frames(segment)) for segment in segments) >= 4 * RATE - 2  # the pictures under way at the join
+
+
 def test_open_gops_lose_only_leading_pictures(tmp_path: Path):
     path = clip(tmp_path / "a.ts", seconds=4, b_frames=2, gop=26, x264="open-gop=1")  # P pictures fall on every third
     segments, _ = read(path)
