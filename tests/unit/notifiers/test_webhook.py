@@ -168,9 +168,7 @@ def test_secrets_reach_no_message_and_no_log_of_ours(caplog: pytest.LogCaptureFi
         assert secret not in text
 
 
-@pytest.mark.parametrize(
-    "url", ["ftp://host/x", "hooks.example/x", "https://", "", "http://user:pa55word@h:port/"
-)
+@pytest.mark.parametrize("url", ["ftp://host/x", "hooks.example/x", "https://", "", "http://user:pa55word@h:port/"])
 def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
     with pytest.raises(ConfigError) as caught:
         WebhookNotifier(url)
