@@ -225,7 +225,8 @@ class PacketReader:
                     started = time.monotonic()
         except (av.error.FFmpegError, ValueError) as error:
             waited = time.monotonic() - started
-            raise classify(error, self._url, waited_seconds=waited, timeout_seconds=limit, reading=reading) from error
+            # "from None": the text of FFmpeg's error holds the address with its credentials, and a traceback would show it
+            raise classify(error, self._url, waited_seconds=waited, timeout_seconds=limit, reading=reading) from None
         except IndexError as error:  # PyAV stumbles over streams that appeared later when it flushes those it knows
             raise BadMedia(
                 f"{shown(self._url)}: its streams changed on the way, and only those of the start can be followed; "
