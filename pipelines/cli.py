@@ -6,7 +6,6 @@ that ``vqmon --help`` answers at once.
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from pathlib import Path
@@ -16,6 +15,8 @@ import typer
 
 from monitor import __version__
 from monitor.errors import ConfigError, VqmonError
+from pipelines import options
+from pipelines.logs import configure_logging
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,23 +33,6 @@ app = typer.Typer(
 )
 dashboards_app = typer.Typer(help="Grafana dashboards.", no_args_is_help=True)
 app.add_typer(dashboards_app, name="dashboards")
-
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens, not only what goes wrong.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No table and no progress bar.")]
-Metrics = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--metrics", "-m", metavar="NAME[,NAME]", help="Metrics or features (`vqmon metrics`); all that fit by default."
-    ),
-]
-OutputFormat = Annotated[
-    str | None, typer.Option("--output-format", "-of", metavar="json|csv|ndjson", help="Format of --output.")
-]
-Output = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write per-frame and pooled values here; `-` is standard output.")
-]
-Sampling = Annotated[str, typer.Option("--sampling", help="Which frames: every, rate, keyframes or bursts.")]
-PerSecond = Annotated[float, typer.Option("--rate", help="Frames a second, for --sampling rate.")]
 
 
 def main() -> NoReturn:
@@ -73,18 +57,6 @@ def _complain(message: str) -> None:
     print(f"vqmon: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201  # this is what the user sees
 
 
-def configure_logging(*, verbose: bool) -> None:
-    """Log to standard error; FFmpeg's own chatter is silenced, because decode errors are counted and reported by us."""
-    level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    for noisy in ("httpx", "httpcore", "numba", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-
-    import av.logging
-
-    av.logging.set_level(None)
-
-
 def _names(values: list[str] | None) -> list[str]:
     """``-m a,b -m c`` as three names."""
     return [name.strip() for value in values or [] for name in value.split(",") if name.strip()]
@@ -106,7 +78,7 @@ def _root(
 
 
 @app.command()
-def metrics(json_: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False) -> None:
+def metrics(json_: options.Json = False) -> None:
     """List the metrics: unit, range, direction, and what zero and no data mean."""
     from pipelines.catalogue import as_json, as_table
 
@@ -120,14 +92,14 @@ def metrics(json_: Annotated[bool, typer.Option("--json", help="As JSON, for mac
 
 @app.command()
 def score(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Video files or URLs that end.")],
-    metrics: Metrics = None,
-    sampling: Sampling = "every",
-    rate: PerSecond = 2.0,
-    output: Output = None,
-    output_format: OutputFormat = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    files: options.Files,
+    metrics: options.Metrics = None,
+    sampling: options.Sampling = "every",
+    rate: options.PerSecond = 2.0,
+    output: options.Output = None,
+    output_format: options.OutputFormat = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Score files without a reference: blur, blockiness, noise, exposure, black, freeze, SI/TI ..."""
     from monitor.protocols import Reference
@@ -142,15 +114,15 @@ def score(
 
 @app.command()
 def compare(
-    distorted: Annotated[str, typer.Argument(metavar="DIST", help="The encoded file.")],
-    reference: Annotated[str, typer.Argument(metavar="REF", help="What it was made from.")],
-    metrics: Metrics = None,
-    sampling: Sampling = "every",
-    rate: PerSecond = 2.0,
-    output: Output = None,
-    output_format: OutputFormat = None,
-    quiet: Quiet = False,
-    verbose: Verbose = False,
+    distorted: options.Distorted,
+    reference: options.ReferenceFile,
+    metrics: options.Metrics = None,
+    sampling: options.Sampling = "every",
+    rate: options.PerSecond = 2.0,
+    output: options.Output = None,
+    output_format: options.OutputFormat = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
 ) -> None:
     """Score a file beside its reference: PSNR, SSIM. Frames are paired by presentation time from each file's first frame."""
     from monitor.protocols import Reference
@@ -160,6 +132,118 @@ def compare(
     _check_output(output, output_format)
     chosen = choose_metrics(_names(metrics), Reference.FULL)
     _run_files([distorted], reference, chosen, sampling, rate, output, output_format, quiet=quiet)
+
+
+@app.command()
+def watch(
+    inputs: options.Inputs,
+    reference: options.ReferenceUrl = None,
+    metrics: options.Metrics = None,
+    sampling: options.WatchSampling = None,
+    rate: options.WatchRate = None,
+    realtime: options.Realtime = False,
+    store: options.WatchStore = None,
+    out: options.Out = None,
+    listen: options.Listen = None,
+    rules: options.Rules = None,
+    evidence_dir: options.WatchEvidence = None,
+    webhook: options.Webhooks = None,
+    alertmanager: options.Alertmanagers = None,
+    workers: options.Workers = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Watch live streams (or files): score every rendition, keep the series, alert when the picture goes bad."""
+    from pipelines.watching import build_config, run_watch
+
+    configure_logging(verbose=verbose)
+    config = build_config(
+        inputs,
+        stream={
+            "reference": reference,
+            "metrics": _names(metrics) or None,
+            "realtime": realtime or None,
+            "sampling": {key: value for key, value in (("mode", sampling), ("per_second", rate)) if value is not None}
+            or None,
+        },
+        top={
+            "store": store,
+            "out": out,
+            "listen": listen,
+            "rules": rules,
+            "workers": workers,
+            "evidence": {"dir": evidence_dir} if evidence_dir else None,
+            "notifiers": [
+                *({"type": "webhook", "url": url} for url in webhook or ()),
+                *({"type": "alertmanager", "url": url} for url in alertmanager or ()),
+            ]
+            or None,
+        },
+    )
+    raise typer.Exit(run_watch(config, quiet=quiet, verbose=verbose))
+
+
+@app.command()
+def serve(
+    store: options.Store = "sqlite:///vqmon.db",
+    listen: options.ServeAddress = "127.0.0.1:8080",
+    evidence_dir: options.Evidence = Path("vqmon-evidence"),
+    verbose: options.Verbose = False,
+) -> None:
+    """Serve the dashboard of a store that a `vqmon watch` fills or has filled."""
+    from pipelines.pages import run_server
+
+    configure_logging(verbose=verbose)
+    run_server(store, listen, evidence_dir)
+
+
+@app.command()
+def report(
+    store: options.Store = "sqlite:///vqmon.db",
+    output: options.ReportFile = Path("vqmon-report.html"),
+    evidence_dir: options.Evidence = Path("vqmon-evidence"),
+    stream: options.OneStream = None,
+    since: options.Since = None,
+    until: options.Until = None,
+    verbose: options.Verbose = False,
+) -> None:
+    """Write one self-contained HTML file: series, ladder, alerts with their evidence."""
+    from pipelines.pages import write
+
+    configure_logging(verbose=verbose)
+    write(store, output, evidence_dir, stream=stream, since=since, until=until)
+
+
+@app.command()
+def demo(
+    output: options.DemoOutput = Path("demo-output"),
+    listen: options.Listen = None,
+    keep: options.Keep = False,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+) -> None:
+    """Make a live channel with known faults, watch it, and check that each fault is alerted on and resolved."""
+    from pipelines.demo.command import run_demo
+
+    configure_logging(verbose=verbose)
+    raise typer.Exit(run_demo(output, listen=listen, keep=keep, quiet=quiet, verbose=verbose))
+
+
+@dashboards_app.command()
+def push(
+    url: options.GrafanaUrl,
+    token: options.GrafanaToken = None,
+    folder: options.GrafanaFolder = "vqmon",
+    verbose: options.Verbose = False,
+) -> None:
+    """Create or update vqmon's dashboards in a Grafana."""
+    from pipelines.dashboards import push as push_all
+
+    configure_logging(verbose=verbose)
+    if not token:
+        raise ConfigError("no token for Grafana; set VQMON_GRAFANA_TOKEN or give --token")
+    for line in push_all(url, token, folder):
+        print(line)  # noqa: T201
 
 
 def _check_output(output: Path | None, output_format: str | None) -> None:

@@ -135,6 +135,8 @@ class WatchConfig(_Model):
     notifiers: tuple[NotifierConfig, ...] = ()
     workers: Annotated[int, Field(ge=1, le=64)] | None = None
     """Scoring threads; by default one a CPU core."""
+    isolate: bool = True
+    """Decode in child processes, so that a decoder's crash costs one group of streams and not the monitor."""
     retention_days: Annotated[float, Field(gt=0)] | None = 30.0
 
     @field_validator("listen")

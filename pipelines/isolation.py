@@ -1,0 +1,268 @@
+"""A group of streams in a child process, restarted when it dies or hangs.
+
+The child is told ``stop`` and asked for evidence over one pipe, and sends its messages over another. It ends by itself when
+the parent does.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
+
+from monitor.errors import SinkError, SinkUnavailable
+from monitor.sources.clock import Clock, SystemClock
+from monitor.types import Alert, EventKind, SourceEvent
+from pipelines.config import EvidenceConfig, StreamConfig
+from pipelines.group import GroupMessage, Outlet, StreamGroup
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+log = logging.getLogger(__name__)
+
+REPORT_SECONDS = 0.5
+"""How often a child says how it stands."""
+HANG_SECONDS = 60.0
+"""Without a word from a child for this long it is killed and started anew."""
+RESTART_SECONDS = 2.0
+"""From a child's death to the next attempt."""
+EVIDENCE_SECONDS = 5.0
+"""How long to wait for a child's evidence before the alert goes without."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Parent to child: collect the evidence for an alert."""
+
+    number: int
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """Child to parent."""
+
+    number: int
+    names: tuple[str, ...]
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """Child to parent: every input has ended and everything has been sent."""
+
+
+class GroupProcess:
+    """Runs a ``StreamGroup`` in a child process (``pipelines.group.Group``).
+
+    Args:
+        streams: What the group watches.
+        outlet: Told every message, from one thread.
+        evidence: Where pictures go.
+        workers: Scoring threads of the child.
+        prepare: Run first in the child: logging. Must be importable there.
+        clock: Time.
+    """
+
+    def __init__(
+        self,
+        streams: Sequence[StreamConfig],
+        outlet: Outlet,
+        *,
+        evidence: EvidenceConfig | None = None,
+        workers: int | None = None,
+        prepare: Callable[[], None] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._streams = tuple(streams)
+        self._outlet = outlet
+        self._evidence = evidence
+        self._workers = workers
+        self._prepare = prepare
+        self._clock = clock or SystemClock()
+        self._context = multiprocessing.get_context("spawn")
+        self._process: SpawnProcess | None = None
+        self._commands: Connection | None = None
+        self._stopping = threading.Event()
+        self._numbers = itertools.count()
+        self._answers: dict[int, queue.SimpleQueue[_Answered]] = {}
+        self._lock = threading.Lock()
+        self._heard = 0.0
+        self._done = False
+        self._thread = threading.Thread(target=self._supervise, name="group", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._tell("stop")
+
+    def join(self, timeout_seconds: float) -> bool:
+        self._thread.join(timeout_seconds)
+        if self._thread.is_alive() and self._process is not None:
+            self._process.kill()
+            self._thread.join(1.0)
+            return False
+        return True
+
+    @property
+    def finished(self) -> bool:
+        return self._done and not self._thread.is_alive()
+
+    def report(self) -> None:
+        """The child reports by itself; here its silence is noticed."""
+        process = self._process
+        if process is not None and self._heard and self._clock.monotonic() - self._heard > HANG_SECONDS:
+            log.error("streams %s: no word for %g s; restarting them", self._names, HANG_SECONDS)
+            self._heard = self._clock.monotonic()
+            process.kill()
+
+    def collect(self, alert: Alert) -> tuple[str, ...]:
+        number = next(self._numbers)
+        answers: queue.SimpleQueue[_Answered] = queue.SimpleQueue()
+        self._answers[number] = answers
+        try:
+            self._tell(_Asked(number, alert))
+            answer = answers.get(timeout=EVIDENCE_SECONDS)
+        except queue.Empty:
+            raise SinkUnavailable(f"no evidence for {alert.name} within {EVIDENCE_SECONDS:g} s") from None
+        finally:
+            self._answers.pop(number, None)
+        if answer.problem:
+            raise SinkError(answer.problem)
+        return answer.names
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process, while there is one."""
+        return self._process.pid if self._process is not None else None
+
+    @property
+    def _names(self) -> str:
+        return ", ".join(stream.name for stream in self._streams)
+
+    def _tell(self, command: object) -> None:
+        with self._lock:
+            if self._commands is not None:
+                try:
+                    self._commands.send(command)
+                except OSError:
+                    log.debug("the child of %s is gone", self._names)
+
+    def _supervise(self) -> None:
+        """Keep a child running until the work is done or no longer wanted."""
+        while True:
+            code = self._run_once()
+            if self._done or self._stopping.is_set():
+                return
+            log.error("streams %s: their process died (%s); restarting in %g s", self._names, _cause(code), RESTART_SECONDS)
+            for stream in self._streams:
+                detail = f"the process that decodes it died ({_cause(code)}); it is started anew"
+                self._outlet(SourceEvent(EventKind.DOWN, stream.name, "", self._clock.now(), detail, reason="decode"))
+            self._clock.wait(self._stopping, RESTART_SECONDS)
+
+    def _run_once(self) -> int | None:
+        """One child from its start to its end; its exit code."""
+        commands, commands_there = self._context.Pipe()
+        messages, messages_there = self._context.Pipe(duplex=False)
+        self._process = process = self._context.Process(
+            target=_child,
+            args=(self._streams, self._evidence, self._workers, self._prepare, commands_there, messages_there),
+            name="vqmon-group",
+            daemon=True,
+        )
+        process.start()
+        commands_there.close()
+        messages_there.close()
+        with self._lock:
+            self._commands = commands
+        if self._stopping.is_set():
+            self._tell("stop")
+        try:
+            while True:
+                self._receive(messages.recv())
+        except (EOFError, OSError):
+            process.join(5.0)
+        finally:
+            with self._lock:
+                self._commands = None
+            messages.close()
+            commands.close()
+        return process.exitcode
+
+    def _receive(self, message: GroupMessage | _Answered | _Done) -> None:
+        self._heard = self._clock.monotonic()
+        if isinstance(message, _Answered):
+            waiting = self._answers.get(message.number)
+            if waiting is not None:
+                waiting.put(message)
+        elif isinstance(message, _Done):
+            self._done = True
+        else:
+            self._outlet(message)
+
+
+def _cause(code: int | None) -> str:
+    if code is not None and code < 0:
+        return signal.Signals(-code).name
+    return f"exit code {code}"
+
+
+def _child(
+    streams: tuple[StreamConfig, ...],
+    evidence: EvidenceConfig | None,
+    workers: int | None,
+    prepare: Callable[[], None] | None,
+    commands: Connection,
+    messages: Connection,
+) -> None:
+    """The child: a group whose messages go into the pipe, until it is done, told to stop, or alone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the parent decides
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if prepare is not None:
+        prepare()
+    lock = threading.Lock()
+
+    def send(message: GroupMessage | _Answered | _Done) -> None:
+        with lock:
+            try:
+                messages.send(message)
+            except OSError:
+                os._exit(0)  # the parent is gone, and with it everyone who could want the rest
+
+    group = StreamGroup(streams, send, evidence=evidence, workers=workers)
+    listener = threading.Thread(target=_listen, args=(group, commands, send), name="commands", daemon=True)
+    listener.start()
+    group.start()
+    pause = threading.Event()
+    while not group.finished:
+        group.report()
+        pause.wait(REPORT_SECONDS)
+    group.report()
+    send(_Done())
+
+
+def _listen(group: StreamGroup, commands: Connection, send: Callable[[_Answered], None]) -> None:
+    """Do what the parent says; end the process when it is gone."""
+    while True:
+        try:
+            command = commands.recv()
+        except (EOFError, OSError):
+            os._exit(0)
+        if isinstance(command, _Asked):
+            try:
+                send(_Answered(command.number, group.collect(command.alert)))
+            except SinkError as error:
+                send(_Answered(command.number, (), str(error)))
+        else:
+            group.stop()

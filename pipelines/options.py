@@ -1,0 +1,72 @@
+"""The command line's arguments and options: each one's name, help and type, once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
+
+Verbose = Annotated[bool, Option("--verbose", "-v", help="Log what happens, not only what goes wrong.")]
+Quiet = Annotated[bool, Option("--quiet", "-q", help="No table and no progress bar.")]
+Json = Annotated[bool, Option("--json", help="As JSON, for machines.")]
+
+# what to score, and how
+
+Files = Annotated[list[str], Argument(metavar="FILE...", help="Video files, or URLs that end.")]
+Distorted = Annotated[str, Argument(metavar="DIST", help="The encoded file.")]
+ReferenceFile = Annotated[str, Argument(metavar="REF", help="What it was made from.")]
+Metrics = Annotated[
+    list[str] | None,
+    Option("--metrics", "-m", metavar="NAME[,NAME]", help="Metrics or features (`vqmon metrics`); all that fit by default."),
+]
+Sampling = Annotated[str, Option("--sampling", help="Which frames: every, rate, keyframes or bursts.")]
+PerSecond = Annotated[float, Option("--rate", help="Frames a second, for --sampling rate.")]
+OutputFormat = Annotated[str | None, Option("--output-format", "-of", metavar="json|csv|ndjson", help="Format of --output.")]
+Output = Annotated[
+    Path | None, Option("--output", "-o", help="Write per-frame and pooled values here; `-` is standard output.")
+]
+
+# what to watch, and where it goes
+
+Inputs = Annotated[list[str], Argument(metavar="CONFIG.yaml | URL...", help="A configuration, or inputs to watch.")]
+ReferenceUrl = Annotated[
+    str | None, Option("--reference", "-r", metavar="URL", help="The source, on the same timeline (PDT or PTS).")
+]
+WatchSampling = Annotated[
+    str | None, Option("--sampling", help="Which frames: every, rate (the default), keyframes or bursts.")
+]
+WatchRate = Annotated[float | None, Option("--rate", help="Frames a second, for --sampling rate; 2 by default.")]
+Realtime = Annotated[bool, Option("--realtime", help="Pace files as if they were live.")]
+WatchStore = Annotated[str | None, Option("--store", metavar="URL", help="Default: sqlite:///vqmon.db")]
+Out = Annotated[Path | None, Option("--out", metavar="FILE", help="Also append results to this NDJSON file.")]
+Listen = Annotated[str | None, Option("--listen", metavar="HOST:PORT", help="Serve the dashboard and /metrics here.")]
+Rules = Annotated[Path | None, Option("--rules", metavar="FILE", help="Alert rules that change the shipped ones.")]
+WatchEvidence = Annotated[
+    Path | None, Option("--evidence-dir", metavar="DIR", help="Pictures of alerts. Default: vqmon-evidence")
+]
+Webhooks = Annotated[
+    list[str] | None, Option("--webhook", metavar="URL", help="POST alerts here, in Alertmanager's webhook format.")
+]
+Alertmanagers = Annotated[
+    list[str] | None, Option("--alertmanager", metavar="URL", help="Send alerts to this Alertmanager.")
+]
+Workers = Annotated[int | None, Option("--workers", help="Scoring threads; one a core by default.")]
+
+# what to show
+
+Store = Annotated[str, Option("--store", metavar="URL", help="The store of a `vqmon watch`.")]
+ServeAddress = Annotated[str, Option("--listen", metavar="HOST:PORT", help="Where to serve.")]
+Evidence = Annotated[Path, Option("--evidence-dir", metavar="DIR", help="Where that watch put its evidence.")]
+ReportFile = Annotated[Path, Option("--output", "-o", metavar="FILE", help="The HTML file.")]
+OneStream = Annotated[str | None, Option("--stream", help="Only this one.")]
+Since = Annotated[str | None, Option("--since", help="From when: UTC such as 2026-11-21T10:00, or an age such as 6h.")]
+Until = Annotated[str | None, Option("--until", help="Until when, written as --since.")]
+GrafanaUrl = Annotated[str, Option("--url", help="Address of Grafana.")]
+GrafanaToken = Annotated[
+    str | None,
+    Option("--token", envvar="VQMON_GRAFANA_TOKEN", help="Service account token; better in the environment."),
+]
+GrafanaFolder = Annotated[str, Option("--folder", help="Folder of the dashboards; made if missing.")]
+DemoOutput = Annotated[Path, Option("--output", "-o", metavar="DIR", help="Folder for its store, evidence and report.")]
+Keep = Annotated[bool, Option("--keep", help="Leave the channel and the dashboard up afterwards.")]
