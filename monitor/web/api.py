@@ -6,11 +6,13 @@ value), 404 (no such stream, rendition, feature or file) or 503 (the store can't
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
@@ -24,7 +26,7 @@ from monitor.web.catalog import Catalog
 from monitor.web.charts import Charts
 from monitor.web.evidence_files import MEDIA_TYPES, EvidenceFiles
 from monitor.web.guard import Guard
-from monitor.web.overview import event, incident, overview
+from monitor.web.overview import LatestScores, event, incident, overview
 from monitor.web.page import live_page
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ if TYPE_CHECKING:
 
 _FOR_EVER = "public, max-age=31536000, immutable"
 _OVERVIEW_MAX_AGE_SECONDS = 5.0
+_SLOW_AT_ONCE = 2
+"""Requests that read thousands of rows, answered at the same time; the rest wait, so that pages never starve the monitor
+that runs in this process, nor ``/metrics`` and ``/healthz``."""
 
 
 class Api:
@@ -65,7 +70,8 @@ class Api:
     ) -> None:
         self._history, self._catalog, self._evidence, self._live = history, catalog, evidence, live
         self._exposition, self._clock = exposition, clock
-        self._charts = Charts(history, catalog)
+        self._charts, self._latest = Charts(history, catalog), LatestScores(history, catalog)
+        self._slow = asyncio.Semaphore(_SLOW_AT_ONCE)
         self._assets = Assets()
         self._page, self._policy = live_page(self._assets, catalog, title)
         self._overview = _Remembered(self._read_overview)
@@ -127,62 +133,35 @@ class Api:
         parameters.only(request.query_params)
         return JSONResponse(self._overview(self._history.revision()))
 
-    def series(self, request: Request) -> Response:
+    async def series(self, request: Request) -> Response:
         """``/api/series?stream=&feature=[&rendition=][&pool=][&since=][&until=][&points=]``: scores over time.
 
         Without ``rendition`` all renditions of the stream; without ``pool`` the feature's own; by default the last hour and
         1500 points a line, thinned so that extremes survive. The answer is ``monitor.web.charts.Charts.series``.
         """
-        query = request.query_params
-        parameters.only(query, "stream", "feature", "rendition", "pool", "since", "until", "points")
-        stream, rows = self._stream(query)
-        return JSONResponse(
-            self._charts.series(
-                stream,
-                _renditions(query, rows),
-                parameters.choice(query, "feature", self._history.features(stream)),
-                parameters.window(query, self._now_ms()),
-                pool=parameters.choice(query, "pool", POOLS, default=""),
-                points=parameters.points(query),
-            )
-        )
+        return await self._wait(self._series, request)
 
-    def segments(self, request: Request) -> Response:
+    async def segments(self, request: Request) -> Response:
         """``/api/segments?stream=[&rendition=][&since=][&until=][&points=]``: bitrate over time and delivery faults.
 
         The answer is ``monitor.web.charts.Charts.delivery``.
         """
-        query = request.query_params
-        parameters.only(query, "stream", "rendition", "since", "until", "points")
-        stream, rows = self._stream(query)
-        window = parameters.window(query, self._now_ms())
-        return JSONResponse(self._charts.delivery(stream, _renditions(query, rows), window, points=parameters.points(query)))
+        return await self._wait(self._segments, request)
 
-    def ladder(self, request: Request) -> Response:
+    async def ladder(self, request: Request) -> Response:
         """``/api/ladder?stream=[&feature=][&since=][&until=]``: quality over bitrate per rung, inversions flagged.
 
         Without ``feature`` the stream's leading score. The answer is ``monitor.web.charts.Charts.ladder``; without any
         scores ``feature`` is empty and so are the rungs' scores.
         """
-        query = request.query_params
-        parameters.only(query, "stream", "feature", "since", "until")
-        stream, rows = self._stream(query)
-        names = self._catalog.ordered(self._history.features(stream))
-        leading = (*self._catalog.headline(names), *names, "")[0]
-        feature = parameters.choice(query, "feature", names, default=leading)
-        return JSONResponse(self._charts.ladder(stream, rows, feature, parameters.window(query, self._now_ms())))
+        return await self._wait(self._ladder, request)
 
-    def summary(self, request: Request) -> Response:
+    async def summary(self, request: Request) -> Response:
         """``/api/summary?stream=[&since=][&until=]``: every feature pooled over the period, per rendition.
 
         The answer is ``monitor.web.charts.Charts.summary``.
         """
-        query = request.query_params
-        parameters.only(query, "stream", "since", "until")
-        stream, rows = self._stream(query)
-        features = self._catalog.ordered(self._history.features(stream))
-        window = parameters.window(query, self._now_ms())
-        return JSONResponse(self._charts.summary(stream, _renditions(query, rows), features, window))
+        return await self._wait(self._summary, request)
 
     def incidents(self, request: Request) -> Response:
         """``/api/incidents[?stream=][&since=][&limit=]``: ``{incidents: [...]}``, newest first.
@@ -232,6 +211,45 @@ class Api:
         """``/healthz``: ``{"status": "ok", "revision": n}`` while the store can be read."""
         return JSONResponse({"status": "ok", "revision": self._history.revision()})
 
+    async def _wait(self, answer: Callable[[Mapping[str, str]], Response], request: Request) -> Response:
+        async with self._slow:
+            return await run_in_threadpool(answer, request.query_params)
+
+    def _series(self, query: Mapping[str, str]) -> Response:
+        parameters.only(query, "stream", "feature", "rendition", "pool", "since", "until", "points")
+        stream, rows = self._stream(query)
+        return JSONResponse(
+            self._charts.series(
+                stream,
+                _renditions(query, rows),
+                parameters.choice(query, "feature", self._history.features(stream)),
+                parameters.window(query, self._now_ms()),
+                pool=parameters.choice(query, "pool", POOLS, default=""),
+                points=parameters.points(query),
+            )
+        )
+
+    def _segments(self, query: Mapping[str, str]) -> Response:
+        parameters.only(query, "stream", "rendition", "since", "until", "points")
+        stream, rows = self._stream(query)
+        window = parameters.window(query, self._now_ms())
+        return JSONResponse(self._charts.delivery(stream, _renditions(query, rows), window, points=parameters.points(query)))
+
+    def _ladder(self, query: Mapping[str, str]) -> Response:
+        parameters.only(query, "stream", "feature", "since", "until")
+        stream, rows = self._stream(query)
+        names = self._catalog.ordered(self._history.features(stream))
+        leading = (*self._catalog.headline(names), *names, "")[0]
+        feature = parameters.choice(query, "feature", names, default=leading)
+        return JSONResponse(self._charts.ladder(stream, rows, feature, parameters.window(query, self._now_ms())))
+
+    def _summary(self, query: Mapping[str, str]) -> Response:
+        parameters.only(query, "stream", "since", "until")
+        stream, rows = self._stream(query)
+        features = self._catalog.ordered(self._history.features(stream))
+        window = parameters.window(query, self._now_ms())
+        return JSONResponse(self._charts.summary(stream, _renditions(query, rows), features, window))
+
     def _stream(self, query: Mapping[str, str]) -> tuple[str, list[RenditionRow]]:
         rows = self._history.renditions()
         name = parameters.choice(query, "stream", dict.fromkeys(row.stream for row in rows))
@@ -245,7 +263,7 @@ class Api:
         return since, self._stream(query)[0] if "stream" in query else None, limit
 
     def _read_overview(self, revision: int) -> dict[str, object]:
-        return {**overview(self._history, self._catalog, self._now_ms()), "revision": revision}
+        return {**overview(self._history, self._catalog, self._latest, self._now_ms()), "revision": revision}
 
     def _now_ms(self) -> int:
         return round(self._clock() * 1000)

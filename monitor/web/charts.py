@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 POINTS = 1500
 """Points of one line, unless asked otherwise."""
-ROWS = 100_000
-"""Rows read for one line; two days of 2 s segments. Older ones are left out and the answer says so."""
+ROWS = 45_000
+"""Rows read for one line: a day of 2 s segments. Older ones are left out and the answer says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,13 +27,63 @@ STATES = ("down", "alerting", "silent", "ok", "ended")
 _SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO)
 
 
-def overview(history: History, catalog: Catalog, now_ms: int) -> dict[str, object]:
+REREAD_MS = 15_000
+"""How long a rendition's scores are believed without a new segment: a late reference may still change them."""
+
+
+class LatestScores:
+    """The newest scores of renditions, read again only when there is a new segment: a large fleet has hundreds of them.
+
+    Args:
+        history: The store.
+        catalog: What is known about features.
+    """
+
+    def __init__(self, history: History, catalog: Catalog) -> None:
+        self._history, self._catalog = history, catalog
+        self._known: dict[tuple[str, str, str], tuple[int, int, dict[str, object]]] = {}
+
+    def of(self, row: RenditionRow, features: Sequence[str], now_ms: int) -> list[dict[str, object]]:
+        """The newest score of each feature.
+
+        Returns:
+            ``{feature, pool, value, start_ms, spark}``; only the first has a ``spark``: values of its latest segments,
+            oldest first.
+        """
+        return [
+            self._score(row, feature, now_ms, 1 if position else SPARK_SEGMENTS) for position, feature in enumerate(features)
+        ]
+
+    def _score(self, row: RenditionRow, feature: str, now_ms: int, segments: int) -> dict[str, object]:
+        key = (row.stream, row.rendition, feature)
+        start, read_ms, answer = self._known.get(key, (-1, 0, {}))
+        if start == row.last_start_ms and now_ms - read_ms < REREAD_MS:
+            return answer
+        pool = self._catalog.feature(feature).pool
+        rows = self._history.series(*key, since_ms=0, until_ms=row.last_start_ms + 1, limit=segments)
+        values = [each.pools.get(pool) for each in rows]
+        answer = {
+            "feature": feature,
+            "pool": pool,
+            "value": values[-1] if values else None,
+            "start_ms": rows[-1].start_ms if rows else None,
+            "spark": [None if value is None else float(f"{value:.5g}") for value in values] if segments > 1 else [],
+        }
+        self._known[key] = (row.last_start_ms, now_ms, answer)
+        return answer
+
+
+def overview(
+    history: History, catalog: Catalog, latest: LatestScores, now_ms: int, rows: Sequence[RenditionRow] | None = None
+) -> dict[str, object]:
     """Everything the first screen needs.
 
     Args:
         history: The store.
         catalog: What is known about features.
+        latest: Reads the newest scores.
         now_ms: The present (or a report's end), milliseconds since the Unix epoch.
+        rows: The renditions to show; ``None``: all, as they are now.
 
     Returns:
         ``{now_ms, newest_ms, oldest_ms, fleet: {state: count}, streams: [{stream, state, severity, headline: [feature],
@@ -42,7 +92,7 @@ def overview(history: History, catalog: Catalog, now_ms: int) -> dict[str, objec
         last_end_ms, segment_ms, scores: [{feature, pool, value, start_ms, spark: [value|null]}]}``; ``state`` is ``ok``,
         ``down``, ``silent`` (up, but nothing new) or ``ended``.
     """
-    rows = history.renditions()
+    rows = history.renditions() if rows is None else rows
     active = [alert for alert in history.incidents(since_ms=now_ms) if is_open(alert, now_ms)]
     seen = {(alert.fingerprint, alert.starts_at) for alert in active}
     recent = [
@@ -51,7 +101,7 @@ def overview(history: History, catalog: Catalog, now_ms: int) -> dict[str, objec
         if (alert.fingerprint, alert.starts_at) not in seen
     ]
     streams = [
-        _stream(history, catalog, name, [row for row in rows if row.stream == name], active, now_ms)
+        _stream(history, catalog, latest, name, [row for row in rows if row.stream == name], active, now_ms)
         for name in dict.fromkeys(row.stream for row in rows)
     ]
     streams.sort(key=_worst_first)
@@ -108,11 +158,17 @@ def is_open(alert: Alert, at_ms: int) -> bool:
 
 
 def _stream(
-    history: History, catalog: Catalog, name: str, rows: Sequence[RenditionRow], active: Sequence[Alert], now_ms: int
+    history: History,
+    catalog: Catalog,
+    latest: LatestScores,
+    name: str,
+    rows: Sequence[RenditionRow],
+    active: Sequence[Alert],
+    now_ms: int,
 ) -> dict[str, object]:
     features = catalog.ordered(history.features(name))
     headline = catalog.headline(features)
-    renditions = [_rendition(history, catalog, row, headline, now_ms) for row in rows]
+    renditions = [_rendition(row, latest.of(row, headline, now_ms), now_ms) for row in rows]
     alerts = [alert for alert in active if alert.stream == name]
     severity = next((str(level) for level in _SEVERITIES if any(alert.severity is level for alert in alerts)), "")
     return {
@@ -127,9 +183,7 @@ def _stream(
     }
 
 
-def _rendition(
-    history: History, catalog: Catalog, row: RenditionRow, headline: Sequence[str], now_ms: int
-) -> dict[str, object]:
+def _rendition(row: RenditionRow, scores: Sequence[dict[str, object]], now_ms: int) -> dict[str, object]:
     return {
         "rendition": row.rendition,
         "state": _rendition_state(row, now_ms),
@@ -142,20 +196,7 @@ def _rendition(
         "first_start_ms": row.first_start_ms,
         "last_end_ms": row.last_start_ms + row.last_duration_ms,
         "segment_ms": row.last_duration_ms,
-        "scores": [_score(history, catalog, row, feature, now_ms) for feature in headline],
-    }
-
-
-def _score(history: History, catalog: Catalog, row: RenditionRow, feature: str, now_ms: int) -> dict[str, object]:
-    pool = catalog.feature(feature).pool
-    rows = history.series(row.stream, row.rendition, feature, since_ms=0, until_ms=now_ms + 1, limit=SPARK_SEGMENTS)
-    values = [each.pools.get(pool) for each in rows]
-    return {
-        "feature": feature,
-        "pool": pool,
-        "value": values[-1] if values else None,
-        "start_ms": rows[-1].start_ms if rows else None,
-        "spark": [None if value is None else float(f"{value:.5g}") for value in values],
+        "scores": scores,
     }
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jinja2
-from markupsafe import Markup
 
 from monitor.types import POOLS
 from monitor.web.assets import PLOTLY
@@ -40,7 +39,7 @@ def live_page(assets: Assets, catalog: Catalog, title: str) -> tuple[bytes, str]
     html = _TEMPLATES.get_template("page.html").render(
         title=title,
         embedded=False,
-        import_map=Markup(import_map),
+        import_map=import_map,
         config=script_json(_config(catalog, title, mode="live")),
         stylesheet=assets["app.css"].url,
         plotly=assets[PLOTLY].url,
@@ -58,19 +57,19 @@ def report_page(assets: Assets, catalog: Catalog, title: str, data: Mapping[str,
     return _TEMPLATES.get_template("page.html").render(
         title=title,
         embedded=True,
-        import_map=Markup(assets.import_map(embedded=True)),
+        import_map=assets.import_map(embedded=True),
         config=script_json(_config(catalog, title, mode="report")),
         data=script_json(data),
-        stylesheet=Markup(assets["app.css"].text),
-        plotly=Markup(assets[PLOTLY].text),
+        stylesheet=assets["app.css"].text,
+        plotly=assets[PLOTLY].text,
     )
 
 
-def script_json(value: object) -> Markup:
+def script_json(value: object) -> str:
     """JSON that can stand inside a script element: nothing in it can end the element."""
     text = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     escaped = text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-    return Markup(escaped.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
+    return escaped.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _config(catalog: Catalog, title: str, *, mode: str) -> dict[str, object]:

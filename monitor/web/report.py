@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,13 @@ from monitor.web.assets import Assets
 from monitor.web.catalog import Catalog
 from monitor.web.charts import POINTS, Charts, Window
 from monitor.web.evidence_files import EvidenceFiles
-from monitor.web.overview import event, incident, overview
+from monitor.web.overview import LatestScores, event, incident, overview
 from monitor.web.page import report_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from monitor.protocols import History, MetricSpec
+    from monitor.protocols import History, MetricSpec, RenditionRow
 
 MAX_EVIDENCE_BYTES = 16_000_000
 """Encoded evidence in one report; together with the chart library a report stays near 20 MB."""
@@ -81,16 +82,16 @@ class _Collected:
             raise UnknownName("stream", stream, names)
         self._chosen = names if stream is None else [stream]
         self._alerts = [alert for alert in self._incidents(stream) if alert.stream in {*self._chosen, ""}]
-        present = overview(history, catalog, window.until_ms)
-        streams = [each for each in _entries(present["streams"]) if each["stream"] in self._chosen]
+        then = [_as_of(history, row, window) for row in rows if row.stream in self._chosen]
+        shown_rows = [row for row in then if row is not None]
+        present = overview(history, catalog, LatestScores(history, catalog), window.until_ms, shown_rows)
+        streams = _entries(present["streams"])
         shown = [incident(alert) for alert in self._alerts]
         self.document: dict[str, object] = {
             "since_ms": window.since_ms,
             "until_ms": window.until_ms,
             "overview": {
                 **present,
-                "streams": streams,
-                "fleet": {state: sum(each["state"] == state for each in streams) for state in _states(present)},
                 "active": [each for each in shown if each["ends_ms"] is None],
                 "recent": [each for each in shown if each["ends_ms"] is not None],
                 "revision": history.revision(),
@@ -102,10 +103,10 @@ class _Collected:
             "documents": {},
             "notes": [],
         }
-        lines = sum(len(_names(each["features"])) for each in streams for row in rows if row.stream == each["stream"])
+        lines = sum(len(_names(each["features"])) for each in streams for row in shown_rows if row.stream == each["stream"])
         points = max(50, min(POINTS, _TOTAL_POINTS // max(lines, 1)))
         self.document["streams"] = {
-            str(each["stream"]): self._stream(Charts(history, catalog), each, points) for each in streams
+            str(each["stream"]): self._stream(Charts(history, catalog), each, shown_rows, points) for each in streams
         }
 
     def add_evidence(self, evidence: EvidenceFiles, room: int) -> None:
@@ -130,9 +131,11 @@ class _Collected:
         notes = [f"{left_out} evidence file{'s' * (left_out != 1)} not in this report: no room left, or not readable."]
         self.document |= {"pictures": pictures, "documents": documents, "notes": notes if left_out else []}
 
-    def _stream(self, charts: Charts, entry: dict[str, object], points: int) -> dict[str, object]:
+    def _stream(
+        self, charts: Charts, entry: dict[str, object], shown: Sequence[RenditionRow], points: int
+    ) -> dict[str, object]:
         name, features = str(entry["stream"]), _names(entry["features"])
-        rows = [row for row in self._history.renditions() if row.stream == name]
+        rows = [row for row in shown if row.stream == name]
         renditions = [row.rendition for row in rows]
         window = self._window
         return {
@@ -164,9 +167,20 @@ def _names(value: object) -> list[str]:
     return value if isinstance(value, list) else []
 
 
-def _states(present: dict[str, object]) -> list[str]:
-    fleet = present["fleet"]
-    return list(fleet) if isinstance(fleet, dict) else []
+def _as_of(history: History, row: RenditionRow, window: Window) -> RenditionRow | None:
+    """The rendition as it was at the end of the period; ``None`` where it had no segment yet."""
+    if row.last_start_ms < window.until_ms:
+        return row
+    last = history.segments(row.stream, row.rendition, since_ms=0, until_ms=window.until_ms, limit=1)
+    if not last:
+        return None
+    return replace(
+        row,
+        last_start_ms=last[-1].start_ms,
+        last_duration_ms=last[-1].duration_ms,
+        bitrate_bps=last[-1].bitrate_bps,
+        up=True,
+    )
 
 
 def _write(path: Path, html: str) -> None:

@@ -126,18 +126,20 @@ class DashboardServer:
         self._server = self._thread = self._live = None
 
     def _bind(self) -> socket.socket:
+        if not 0 <= self._port <= 65535:
+            raise ServerError(f"the dashboard can't listen on {self._place()}; a port is a number from 0 to 65535")
         try:
             family, kind, protocol, _, address = socket.getaddrinfo(
                 self._host, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )[0]
             listener = socket.socket(family, kind, protocol)
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise ServerError(f"the dashboard can't listen on {self._place()}: {_reason(error)}") from error
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             listener.listen(128)
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             listener.close()
             raise ServerError(
                 f"the dashboard can't listen on {self._place()}: {_reason(error)}; choose another port (0 picks a free one) "
@@ -149,9 +151,7 @@ class DashboardServer:
         return f"{self._host}:{self._port}"
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: OSError) -> str:
     if isinstance(error, socket.gaierror):
         return "the host name is unknown"
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno).lower()
-    return str(error)
+    return os.strerror(error.errno).lower() if error.errno else str(error)

@@ -2,10 +2,13 @@
 
 import { featureOf } from "vqmon/config.js";
 import { h, show } from "vqmon/dom.js";
-import { duration, scoreWithUnit, timeElement } from "vqmon/format.js";
+import { duration, isPercent, scoreWithUnit, timeElement } from "vqmon/format.js";
 import { icon } from "vqmon/icons.js";
 import { draw, frameFigure, undraw } from "vqmon/plots.js";
 import { go, link } from "vqmon/route.js";
+
+// On a phone the past is folded away, so that the charts are near.
+let unfolded = matchMedia("(min-width: 700px)").matches;
 
 const named = (incident, name) => incident.evidence.find((path) => path.split("/").at(-1) === name) ?? "";
 const place = (incident) => [incident.stream, incident.rendition].filter(Boolean).join(" / ");
@@ -21,8 +24,11 @@ export function alertList(incidents, source, now, withStream) {
   return [
     open.length ? h("h3", {}, "Active", h("span", { class: "badge" }, String(open.length))) : h("p", { class: "quiet all-clear" }, icon("ok"), "Nothing is firing."),
     open.length ? h("ul", { class: "alerts", "aria-label": "Active alerts" }, open.map(item)) : null,
-    over.length ? h("h3", {}, "Resolved") : null,
-    over.length ? h("ul", { class: "alerts", "aria-label": "Resolved alerts" }, over.map(item)) : null,
+    over.length
+      ? h("details", { class: "resolved", open: unfolded, ontoggle: (event) => { unfolded = event.target.open; } },
+        h("summary", {}, `Resolved (${over.length})`),
+        h("ul", { class: "alerts", "aria-label": "Resolved alerts" }, over.map(item)))
+      : null,
   ];
 }
 
@@ -90,6 +96,8 @@ export class AlertDialog {
 
   #closed() {
     if (this.plot) undraw(this.plot);
+    // The list may have been rebuilt meanwhile, and the browser would return to a link that is gone.
+    document.getElementById(`alert-${this.#shown}`)?.focus({ preventScroll: true });
     this.#shown = "";
     go({ alert: "" });
   }
@@ -135,7 +143,7 @@ export class AlertDialog {
       ]);
       await draw(plot, frameFigure({
         frames, worst: segment.worst?.feature === name ? segment.worst.pts : null, display: feature.display,
-        percent: feature.unit === "ratio", yTitle: feature.title, height: 220,
+        percent: isPercent(feature), yTitle: feature.title, height: 220,
       }), {
         explain: ([point]) => [
           h("div", { class: "tip-time" }, `frame ${point.customdata}`, h("span", {}, `${point.x.toFixed(3)} s`)),

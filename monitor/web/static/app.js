@@ -12,6 +12,7 @@ import { StreamPage } from "vqmon/stream.js";
 
 const REST_MS = 1500;
 const LONG_REST_MS = 8000;
+const DENSE_FROM = 15;
 
 const source = isReport
   ? new EmbeddedSource(JSON.parse(document.getElementById("vqmon-data").textContent))
@@ -51,6 +52,7 @@ async function render() {
     await page.update(stream, overview, period, where.pool);
   } else {
     if (page || !fleetPage.isConnected) swap(null, fleetPage);
+    fleetCards.classList.toggle("dense", overview.streams.length > DENSE_FROM);
     show(fleetCards, [overview.streams, overview.active], () => fleetGrid(overview.streams, overview.active, overview.now_ms));
     const listed = [...overview.active, ...overview.recent];
     show(fleetIncidents, listed, () => alertList(listed, source, overview.now_ms, true));

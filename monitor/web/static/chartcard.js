@@ -1,7 +1,7 @@
 // One chart over time with its heading. It asks for data only while it can be seen.
 
 import { h, show } from "vqmon/dom.js";
-import { scoreWithUnit, unit } from "vqmon/format.js";
+import { isPercent, scoreWithUnit, unit } from "vqmon/format.js";
 import { colourVariable } from "vqmon/palette.js";
 import { draw, explainMoment, seriesFigure, undraw } from "vqmon/plots.js";
 
@@ -80,22 +80,24 @@ export class ChartCard {
 
   async #draw(context, series) {
     const { feature } = this;
+    const place = [...context.colours.keys()];
     const lines = series
       .filter((line) => !context.hidden.has(line.rendition))
+      .sort((a, b) => place.indexOf(a.rendition) - place.indexOf(b.rendition))
       .map((line) => ({ name: line.rendition, colour: context.colours.get(line.rendition), times: line.times, values: line.values }));
     const empty = !lines.some((line) => line.values.some((value) => value !== null));
     this.#say(empty ? "No values in this period." : series.map((line) => line.note).find(Boolean) ?? "");
     const bands = context.incidents
-      .filter((incident) => incident.feature === feature.name && !context.hidden.has(incident.rendition))
+      .filter((incident) => !context.hidden.has(incident.rendition))
       .map((incident) => ({
-        name: incident.name, severity: incident.severity, renditions: [incident.rendition],
+        name: incident.name, severity: incident.severity, renditions: [incident.rendition], own: incident.feature === feature.name,
         starts: incident.starts_ms, ends: incident.ends_ms ?? context.period.until,
       }));
     const value = (number) => scoreWithUnit(feature, number);
     const figure = seriesFigure({
       lines, bands, period: context.period, display: feature.display, limits: [feature.minimum, feature.maximum],
       thresholds: context.thresholds.filter((each) => each.feature === feature.name),
-      percent: feature.unit === "ratio", height: HEIGHT, width: this.plot.clientWidth || 400,
+      percent: isPercent(feature), height: HEIGHT, width: this.plot.clientWidth || 400,
     });
     const latest = lines.map((line) => ({ name: line.name, colour: line.colour, value: line.values.findLast((each) => each !== null) }));
     this.plot.setAttribute("aria-label", `${feature.title} over time. Latest: ${
@@ -104,7 +106,7 @@ export class ChartCard {
       h("i", { style: { background: colourVariable(line.colour) } }),
       line.value === undefined ? "–" : value(line.value))));
     await draw(this.plot, figure, {
-      explain: (points) => explainMoment(points, value, (name) => colourVariable(context.colours.get(name))),
+      explain: (points) => explainMoment(points, value, (name) => colourVariable(context.colours.get(name)), bands),
       zoomed: context.zoomed,
     });
   }

@@ -10,14 +10,18 @@ function decimals(feature) {
   return span >= 2 ? 2 : 3;
 }
 
+/** Whether a score is a share of a whole, shown in percent. */
+export const isPercent = (feature) => feature.unit === "ratio" && feature.maximum === 1;
+
 /** A score without its unit. */
 export function score(feature, value) {
   if (value === null || value === undefined) return "–";
-  return feature.unit === "ratio" ? (100 * value).toFixed(1) : value.toFixed(decimals(feature));
+  return isPercent(feature) ? (100 * value).toFixed(1) : value.toFixed(decimals(feature));
 }
 
 /** Unit as written behind a score. */
-export const unit = (feature) => (feature.unit === "ratio" ? "%" : feature.unit === "seconds" ? "s" : feature.unit);
+export const unit = (feature) =>
+  isPercent(feature) ? "%" : { ratio: "", seconds: "s", "code value": "" }[feature.unit] ?? feature.unit;
 
 /** A score with its unit. */
 export function scoreWithUnit(feature, value) {
@@ -62,8 +66,8 @@ export const utc = (ms) => `${new Date(ms).toISOString().replace("T", " ").repla
 
 export const zone = (ms) => ZONE.formatToParts(ms).find((part) => part.type === "timeZoneName")?.value ?? "";
 
-/** Milliseconds to add to UTC so that a chart axis reads local time. */
-export const zoneShift = (ms) => -new Date(ms).getTimezoneOffset() * 60000;
+/** A moment as charts take it: local time without a zone, so that the axis reads local time. */
+export const stamp = (ms) => new Date(ms - new Date(ms).getTimezoneOffset() * 60000).toISOString().slice(0, -1);
 
 /** A moment as an element: local time, UTC in the tooltip. */
 export const timeElement = (ms, now) => h("time", { datetime: new Date(ms).toISOString(), title: utc(ms) }, moment(ms, now));

@@ -2,7 +2,7 @@
 
 import { featureOf } from "vqmon/config.js";
 import { h, show } from "vqmon/dom.js";
-import { bitrate, frameRate, resolution, score, scoreWithUnit, unit } from "vqmon/format.js";
+import { bitrate, frameRate, isPercent, resolution, score, scoreWithUnit, unit } from "vqmon/format.js";
 import { icon } from "vqmon/icons.js";
 import { colourVariable } from "vqmon/palette.js";
 import { draw, ladderFigure } from "vqmon/plots.js";
@@ -14,8 +14,8 @@ export async function showLadder(section, ladder, colours) {
   show(section.table, [ladder, [...colours]], () => ladderTable(ladder, feature, colours));
   show(section.verdict, [inverted, ladder.feature], () => verdict(inverted, ladder.rungs, feature));
   await draw(section.plot, ladderFigure({
-    rungs: ladder.rungs, colours, display: feature.display, percent: feature.unit === "ratio", height: 260,
-    yTitle: [feature.title, feature.unit === "ratio" ? "" : unit(feature)].filter(Boolean).join(", "),
+    rungs: ladder.rungs, colours, display: feature.display, percent: isPercent(feature), height: 260,
+    yTitle: [feature.title, isPercent(feature) ? "" : unit(feature)].filter(Boolean).join(", "),
   }), {
     explain: ([point]) => {
       const rung = ladder.rungs.find((each) => each.rendition === point.customdata);

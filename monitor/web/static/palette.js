@@ -27,6 +27,7 @@ export function theme() {
     grid: read("--grid"),
     panel: read("--panel"),
     font: read("--font"),
+    scale: Number.parseFloat(style.fontSize) / 15,
     lines: Array.from({ length: COLOURS }, (_, index) => read(`--line-${index}`)),
     severity: { critical: read("--critical"), warning: read("--warning"), info: read("--info") },
   };

@@ -1,7 +1,8 @@
 // Everything that plotly draws: one look for all charts, and the figures.
 
 import { h } from "vqmon/dom.js";
-import { clock, utc, zoneShift } from "vqmon/format.js";
+import { icon } from "vqmon/icons.js";
+import { clock, stamp, utc } from "vqmon/format.js";
 import { theme, translucent } from "vqmon/palette.js";
 import { hideTooltip, showTooltip } from "vqmon/tooltip.js";
 
@@ -33,16 +34,16 @@ export function undraw(element) {
   delete element.dataset.drawn;
 }
 
-// Plotly writes dates as text in the axis' own (shifted) time.
-const milliseconds = (value) => (typeof value === "number" ? value : Date.parse(`${value.replace(" ", "T")}Z`));
+// Plotly answers with local time without a zone, "2026-11-21 04:00"; with a time in it, that parses as local.
+const milliseconds = (text) => Date.parse(text.length > 10 ? text.replace(" ", "T") : `${text}T00:00`);
 
 function layout(colours, extra) {
   const axis = {
     color: colours.muted, gridcolor: colours.grid, linecolor: colours.grid, zeroline: false, ticks: "", automargin: false,
-    tickfont: { size: 11 },
+    tickfont: { size: 11 * colours.scale },
   };
   return {
-    font: { family: colours.font, size: 12, color: colours.text },
+    font: { family: colours.font, size: 12 * colours.scale, color: colours.text },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     margin: { l: 44, r: 16, t: 18, b: 26 },
     showlegend: false, hovermode: "x", dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
@@ -85,6 +86,11 @@ function spread(labels, range, plotHeight) {
   return sorted;
 }
 
+function tickFormat({ since, until }) {
+  if (until - since > 26 * 3600e3) return "%-d %b %H:%M";
+  return until - since < 6 * 60e3 ? "%H:%M:%S" : "%H:%M";
+}
+
 /** Periods of one alert that touch or overlap (several renditions, say) become one band. */
 function merged(bands) {
   const result = [];
@@ -102,17 +108,16 @@ function merged(bands) {
  * Lines over time.
  * @param lines [{name, colour, times, values}] in order; values null where there is none
  * @param thresholds [{value, severity, alert}]
- * @param bands [{name, severity, starts, ends, renditions}] alert periods
+ * @param bands [{name, severity, starts, ends, renditions, own}] alert periods; `own`: about this very score
  * @param period {since, until}
  * @param options {display, limits, percent, height, width}
  */
 export function seriesFigure({ lines, thresholds, bands, period, display, limits, percent, height, width }) {
   const colours = theme();
-  const shift = zoneShift(period.until);
   const inside = (line) => line.values.filter((_, i) => line.times[i] >= period.since && line.times[i] <= period.until);
   const range = valueRange(lines.flatMap(inside), display, thresholds.map((each) => each.value), limits);
   const plotHeight = height - 44;
-  const rightPx = 14 + 7 * Math.max(3, ...lines.map((line) => line.name.length));
+  const rightPx = 14 + 7 * colours.scale * Math.max(3, ...lines.map((line) => line.name.length));
   const ends = lines
     .map((line) => {
       const index = line.values.findLastIndex((value, i) => value !== null && line.times[i] <= period.until);
@@ -120,34 +125,36 @@ export function seriesFigure({ lines, thresholds, bands, period, display, limits
     })
     .filter((end) => end && end.y >= range[0] && end.y <= range[1]);
   const shapes = [];
-  const annotations = spread(ends, range, plotHeight).map((end) => ({
+  const annotations = spread(ends, range, plotHeight / colours.scale).map((end) => ({
     x: 1, xref: "paper", xanchor: "left", xshift: 6, y: end.at, yanchor: "middle", showarrow: false, text: escape(end.name),
-    font: { size: 11.5, color: colours.lines[end.colour] },
+    font: { size: 11.5 * colours.scale, color: colours.lines[end.colour] },
   }));
-  let rowEnds = [];
+  const rowEnds = [];
   for (const band of merged(bands.filter((each) => each.ends >= period.since && each.starts <= period.until))) {
     const colour = colours.severity[band.severity];
+    const own = band.own;
     const from = Math.max(band.starts, period.since);
     const until = Math.min(band.ends, period.until);
     shapes.push({
-      type: "rect", xref: "x", yref: "paper", x0: from + shift, x1: until + shift, y0: 0, y1: 1, layer: "below",
-      fillcolor: translucent(colour, 0.16), line: { width: 0 },
+      type: "rect", xref: "x", yref: "paper", x0: stamp(from), x1: stamp(until), y0: 0, y1: 1, layer: "below",
+      fillcolor: translucent(colour, own ? 0.17 : 0.06), line: { width: 0 },
     });
     shapes.push({
-      type: "line", xref: "x", yref: "paper", x0: from + shift, x1: until + shift, y0: 1, y1: 1,
-      line: { width: 2, color: colour },
+      type: "line", xref: "x", yref: "paper", x0: stamp(from), x1: stamp(until), y0: 1, y1: 1,
+      line: { width: own ? 3 : 1.5, color: colour },
     });
+    if (!own) continue;
     const text = `${band.severity === "critical" ? "⬢" : band.severity === "warning" ? "▲" : "●"} ${band.name}`;
     const perPx = (period.until - period.since) / Math.max(100, width - 44 - rightPx);
-    const textMs = (text.length * 6.6 + 10) * perPx;
+    const textMs = (text.length * 6.6 * colours.scale + 10) * perPx;
     const left = Math.max(period.since, Math.min(from, period.until - textMs));
     let row = rowEnds.findIndex((end) => end <= left);
     if (row < 0) row = rowEnds.length;
     rowEnds[row] = left + textMs;
     if (row > 2) continue;
     annotations.push({
-      x: left + shift, xref: "x", xanchor: "left", y: 1, yref: "paper", yanchor: "top", yshift: -3 - 14 * row,
-      showarrow: false, text: escape(text), font: { size: 10.5, color: colour }, bgcolor: translucent(colours.panel, 0.6), borderpad: 1,
+      x: stamp(left), xref: "x", xanchor: "left", y: 1, yref: "paper", yanchor: "bottom", yshift: 1 + 14 * colours.scale * row,
+      showarrow: false, text: escape(text), font: { size: 10.5 * colours.scale, color: colour },
     });
   }
   for (const { value, severity } of thresholds) {
@@ -159,15 +166,15 @@ export function seriesFigure({ lines, thresholds, bands, period, display, limits
   }
   return {
     traces: lines.map((line) => ({
-      type: "scatter", mode: "lines", name: line.name, x: line.times.map((time) => time + shift), y: line.values,
+      type: "scatter", mode: "lines", name: line.name, x: line.times.map(stamp), y: line.values,
       customdata: line.times, hoverinfo: "none", connectgaps: false,
       line: { color: colours.lines[line.colour], width: 1.7 },
     })),
     layout: layout(colours, {
       height,
-      margin: { l: 44, r: rightPx, t: 18, b: 26 },
+      margin: { l: 44, r: rightPx, t: 10 + 15 * colours.scale * Math.min(3, Math.max(1, rowEnds.length)), b: 26 },
       xaxis: {
-        type: "date", range: [period.since + shift, period.until + shift], nticks: Math.max(3, Math.round(width / 110)),
+        type: "date", range: [stamp(period.since), stamp(period.until)], tickformat: tickFormat(period), nticks: Math.max(4, Math.round(width / 62)),
         showspikes: true, spikemode: "across", spikethickness: 1, spikedash: "solid", spikecolor: colours.faint, spikesnap: "cursor",
       },
       yaxis: { range, nticks: 5, tickformat: percent ? ".0%" : undefined },
@@ -176,15 +183,17 @@ export function seriesFigure({ lines, thresholds, bands, period, display, limits
   };
 }
 
-/** Tooltip of a moment: time in both zones, then one row a line. */
-export function explainMoment(points, value, colourOf) {
+/** Tooltip of a moment: time in both zones, one row a line, the alerts of that moment. */
+export function explainMoment(points, value, colourOf, bands) {
   const at = points[0].customdata;
+  const alerts = bands.filter((band) => band.starts <= at && at < band.ends);
   return [
     h("div", { class: "tip-time" }, clock(at), h("span", {}, utc(at))),
-    ...points.filter((point) => point.y !== null && point.y !== undefined).map((point) =>
+    ...points.filter((point) => Number.isFinite(point.y)).sort((a, b) => a.curveNumber - b.curveNumber).map((point) =>
       h("div", { class: "tip-row" },
         h("i", { style: { background: colourOf(point.data.name) } }), h("span", {}, point.data.name), h("b", {}, value(point.y))),
     ),
+    ...alerts.map((band) => h("div", { class: "tip-alert" }, icon(band.severity), [band.name, ...band.renditions].join(" "))),
   ];
 }
 
@@ -202,7 +211,7 @@ export function ladderFigure({ rungs, colours: numbers, display, percent, yTitle
       },
       {
         type: "scatter", mode: "markers+text", x: shown.map((rung) => rung.bitrate_bps / 1e6), y: shown.map((rung) => rung.score),
-        text: shown.map((rung) => escape(rung.rendition)), textposition: "top center", textfont: { color: colours.text, size: 12 },
+        text: shown.map((rung) => escape(rung.rendition)), textposition: "top center", textfont: { color: colours.text, size: 12 * colours.scale },
         customdata: shown.map((rung) => rung.rendition), hoverinfo: "none", cliponaxis: false,
         marker: {
           size: 13, symbol: shown.map((rung) => (rung.beaten_by.length ? "x" : "circle")),
@@ -213,10 +222,10 @@ export function ladderFigure({ rungs, colours: numbers, display, percent, yTitle
     layout: layout(colours, {
       height, hovermode: "closest", dragmode: false,
       margin: { l: 52, r: 20, t: 26, b: 40 },
-      xaxis: { range: [0, 1.12 * widest], fixedrange: true, nticks: 6, title: { text: "Mb/s", font: { size: 11, color: colours.muted } } },
+      xaxis: { range: [0, 1.12 * widest], fixedrange: true, nticks: 6, title: { text: "Mb/s", font: { size: 11 * colours.scale, color: colours.muted } } },
       yaxis: {
         range: [range[0], range[1] + 0.1 * (range[1] - range[0])], nticks: 5, tickformat: percent ? ".0%" : undefined,
-        title: { text: escape(yTitle), font: { size: 11, color: colours.muted } },
+        title: { text: escape(yTitle), font: { size: 11 * colours.scale, color: colours.muted } },
       },
     }),
   };
@@ -240,8 +249,8 @@ export function frameFigure({ frames, worst, display, percent, yTitle, height })
     ],
     layout: layout(colours, {
       height, margin: { l: 52, r: 16, t: 10, b: 40 }, dragmode: false,
-      xaxis: { fixedrange: true, nticks: 8, ticksuffix: " s", title: { text: "presentation time", font: { size: 11, color: colours.muted } } },
-      yaxis: { range, nticks: 4, tickformat: percent ? ".0%" : undefined, title: { text: escape(yTitle), font: { size: 11, color: colours.muted } } },
+      xaxis: { fixedrange: true, nticks: 8, ticksuffix: " s", title: { text: "presentation time", font: { size: 11 * colours.scale, color: colours.muted } } },
+      yaxis: { range, nticks: 4, tickformat: percent ? ".0%" : undefined, title: { text: escape(yTitle), font: { size: 11 * colours.scale, color: colours.muted } } },
     }),
   };
 }

@@ -2,7 +2,7 @@
 
 import { alertList } from "vqmon/alerts.js";
 import { ChartCard } from "vqmon/chartcard.js";
-import { featureOf } from "vqmon/config.js";
+import { featureOf, isReport } from "vqmon/config.js";
 import { h, invalidate, show } from "vqmon/dom.js";
 import { bitrate, clock, moment, zone } from "vqmon/format.js";
 import { icon } from "vqmon/icons.js";
@@ -18,12 +18,18 @@ const BITRATE = {
   ...featureOf("bitrate"), title: "Bitrate", unit: "Mb/s", minimum: 0, zero: "no bytes", no_data: "segment missing", metric: "",
 };
 
+// A line moves by less than a pixel with each segment of a long period, and sums over it hardly at all; both cost the most to read.
+const chartRest = ({ since, until }) => Math.min(30e3, Math.max(1000, (until - since) / 900));
+const sumRest = (period) => 12e3 + 3 * chartRest(period);
+const SUMS_LIMIT_MS = 6.5 * 3600e3;
+
 export class StreamPage {
   #charts = new Map();
   #hidden = new Set();
   #zoom = null;
   #latest = null;
   #turn = 0;
+  #done = new Map();
 
   constructor(name, source) {
     this.name = name;
@@ -62,11 +68,11 @@ export class StreamPage {
 
   /** Draw everything again, in new colours. */
   restyle() {
-    if (this.#latest) this.update(...this.#latest);
+    if (this.#latest) this.update(...this.#latest, true);
   }
 
   /** @param stream of the overview; @param period, pool as in the address */
-  async update(stream, overview, period, pool) {
+  async update(stream, overview, period, pool, restyled = false) {
     this.#latest = [stream, overview, period, pool];
     const turn = (this.#turn += 1);
     const shownPeriod = this.#zoom ? { ...period, ...this.#zoom } : period;
@@ -85,15 +91,32 @@ export class StreamPage {
     this.incidents = listed;
     show(this.alerts, listed, () => alertList(listed, this.source, now, false));
     show(this.track, [rows.map((row) => row.rendition), incidents, events, shownPeriod], () =>
-      timeline(rows, incidents, events, shownPeriod, now));
+      timeline(rows, incidents, events, shownPeriod, now, Math.max(120, this.track.clientWidth - 110)));
     this.#showToolbar(rows, colours, shownPeriod, now);
     const context = {
       period: shownPeriod, pool, colours, hidden: this.#hidden, thresholds: poolLines(thresholds, pool), incidents: listed,
       zoomed: (range) => this.#zoomTo(range),
     };
-    this.#layCharts(stream.features);
-    this.#charts.forEach((chart) => chart.update(context));
-    await Promise.all([this.#showLadder(stream, colours, shownPeriod, turn), this.#showTables(events, shownPeriod, now, turn)]);
+    show(this.events, events, () => eventTable(events, now));
+    if (restyled) this.#done.clear();
+    const view = [shownPeriod.until - shownPeriod.since, this.#zoom, pool, stream.features, [...colours], [...this.#hidden], listed, thresholds];
+    if (this.#due("charts", view, chartRest(shownPeriod))) {
+      this.#layCharts(stream.features);
+      this.#charts.forEach((chart) => chart.update(context));
+    }
+    const sums = [shownPeriod.until - shownPeriod.since, this.#zoom, this.ladderFeature, stream.features, [...colours]];
+    if (this.#due("sums", sums, sumRest(shownPeriod))) {
+      await Promise.all([this.#showLadder(stream, colours, shownPeriod), this.#showSummary(colours, shownPeriod)]);
+    }
+  }
+
+  /** Whether something is to be done again: what it depends on changed, or its rest is over. */
+  #due(name, view, rest) {
+    const key = JSON.stringify(view);
+    const last = this.#done.get(name);
+    if (last && last.key === key && performance.now() - last.at < rest) return false;
+    this.#done.set(name, { key, at: performance.now() });
+    return true;
   }
 
   #layCharts(features) {
@@ -147,16 +170,12 @@ export class StreamPage {
 
   #zoomTo(range) {
     if (!range && !this.#zoom) return;
-    this.#zoom = range && range[1] - range[0] > 2000 ? { since: Math.floor(this.#utc(range[0])), until: Math.ceil(this.#utc(range[1])) } : null;
+    this.#zoom = range && range[1] - range[0] > 2000 ? { since: Math.floor(range[0]), until: Math.ceil(range[1]) } : null;
     invalidate(this.toolbar);
     this.update(...this.#latest);
   }
 
-  #utc(shifted) {
-    return shifted + new Date(shifted).getTimezoneOffset() * 60e3;
-  }
-
-  async #showLadder(stream, colours, period, turn) {
+  async #showLadder(stream, colours, period) {
     const choices = stream.features.filter((name) => featureOf(name).leading);
     if (!choices.includes(this.ladderFeature)) this.ladderFeature = stream.headline[0] ?? "";
     show(this.ladder.choice, [choices, this.ladderFeature], () =>
@@ -167,13 +186,16 @@ export class StreamPage {
         } }, choices.map((name) => h("option", { value: name, selected: name === this.ladderFeature }, featureOf(name).title))))
         : null);
     const ladder = await this.source.ladder(this.name, this.ladderFeature, period);
-    if (turn === this.#turn) await showLadder(this.ladder, ladder, colours);
+    await showLadder(this.ladder, ladder, colours);
   }
 
-  async #showTables(events, period, now, turn) {
-    show(this.events, events, () => eventTable(events, now));
+  async #showSummary(colours, period) {
+    if (!isReport && period.until - period.since > SUMS_LIMIT_MS) {
+      show(this.summary, "long", () => h("p", { class: "quiet" }, "Shown for periods of up to 6 h; a report (vqmon report) has no such limit."));
+      return;
+    }
     const summary = await this.source.summary(this.name, period);
-    if (turn === this.#turn) show(this.summary, summary.rows, () => summaryTable(summary));
+    show(this.summary, [summary.rows, [...colours]], () => summaryTable(summary, colours));
   }
 }
 

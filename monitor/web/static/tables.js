@@ -2,6 +2,7 @@
 
 import { featureOf } from "vqmon/config.js";
 import { h } from "vqmon/dom.js";
+import { colourVariable } from "vqmon/palette.js";
 import { score, timeElement, unit } from "vqmon/format.js";
 
 const POOLED = [
@@ -15,18 +16,23 @@ const POOLED = [
 ];
 const EVENTS = 60;
 
-export function summaryTable(summary) {
+/** @param colours rendition name to colour number, in display order */
+export function summaryTable(summary, colours) {
   if (!summary.rows.length) return h("p", { class: "quiet" }, "No scores in this period.");
+  const place = [...colours.keys()];
+  const names = [...new Set(summary.rows.map((row) => row.feature))];
+  const rows = [...summary.rows].sort((a, b) =>
+    names.indexOf(a.feature) - names.indexOf(b.feature) || place.indexOf(a.rendition) - place.indexOf(b.rendition));
   return h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": "Scores of the period" }, h("table", {},
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Score"), h("th", { scope: "col" }, "Rendition"),
       POOLED.map(([, title, about]) => h("th", { scope: "col", class: "number", title: about }, title)),
       h("th", { scope: "col", class: "number" }, "Segments"))),
-    h("tbody", {}, summary.rows.map((row, index) => {
+    h("tbody", {}, rows.map((row, index) => {
       const feature = featureOf(row.feature);
-      const first = index === 0 || summary.rows[index - 1].feature !== row.feature;
+      const first = index === 0 || rows[index - 1].feature !== row.feature;
       return h("tr", { class: first ? "first" : null },
         h("th", { scope: "row" }, first ? [feature.title, unit(feature) ? h("small", {}, ` ${unit(feature)}`) : null] : ""),
-        h("td", {}, row.rendition),
+        h("td", {}, h("i", { class: "swatch", style: { "--line": colourVariable(colours.get(row.rendition)) } }), row.rendition),
         POOLED.map(([name]) => h("td", { class: "number" }, score(feature, row[name]))),
         h("td", { class: "number" }, String(row.segments)));
     }))));

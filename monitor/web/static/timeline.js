@@ -13,8 +13,8 @@ const ONE_SHOT = {
 };
 const MARKS = 150;
 
-/** @param rows renditions in order; @param incidents, events of the stream; @param period {since, until}; @param now */
-export function timeline(rows, incidents, events, period, now) {
+/** @param rows renditions in order; @param incidents, events of the stream; @param period {since, until}; @param now; @param width of the track in pixels */
+export function timeline(rows, incidents, events, period, now, width) {
   const share = (ms) => (100 * (Math.min(Math.max(ms, period.since), period.until) - period.since)) / (period.until - period.since);
   const inside = incidents.filter((each) => each.starts_ms < period.until && (each.ends_ms ?? now) > period.since);
   const names = rows.map((row) => row.rendition);
@@ -24,17 +24,22 @@ export function timeline(rows, incidents, events, period, now) {
     const lanes = [];
     const bars = own.sort((a, b) => a.starts_ms - b.starts_ms).map((each) => {
       const end = Math.min(each.ends_ms ?? now, period.until);
-      let lane = lanes.findIndex((until) => until <= each.starts_ms);
+      // A name that does not fit into its bar stands beside it, on the side where there is room, and keeps that room free.
+      const labelMs = ((each.name.length * 7 + 28) * (period.until - period.since)) / width;
+      const narrow = end - each.starts_ms < labelMs;
+      const before = narrow && end + labelMs > period.until;
+      const from = before ? end - labelMs : Math.max(each.starts_ms, period.since);
+      let lane = lanes.findIndex((until) => until <= from);
       if (lane < 0) lane = lanes.length;
-      lanes[lane] = Math.max(end, each.starts_ms + 0.004 * (period.until - period.since));
+      lanes[lane] = before ? end : Math.max(end, each.starts_ms + labelMs);
       const left = share(each.starts_ms);
-      const width = share(end) - left;
+      const breadth = share(end) - left;
       const text = `${each.name}${each.rendition ? ` on ${each.rendition}` : ""}, ${each.severity}, ${clock(each.starts_ms)}, ${
         each.ends_ms ? duration(each.ends_ms - each.starts_ms) : "still firing"}`;
       return h("button", {
-        class: `bar ${each.severity}${each.ends_ms ? "" : " open"}`, type: "button", id: `bar-${each.id}`,
+        class: ["bar", each.severity, each.ends_ms ? "" : "open", narrow ? "narrow" : "", before ? "before" : ""].join(" "), type: "button", id: `bar-${each.id}`,
         title: `${text}\n${each.summary}\n${utc(each.starts_ms)}`, "aria-label": text, onclick: () => go({ alert: each.id }),
-        style: { left: `${left}%`, width: `max(6px, ${width}%)`, top: `${lane * LANE_PX + 3}px`, height: `${LANE_PX - 4}px` },
+        style: { left: `${left}%`, width: `max(6px, ${breadth}%)`, top: `${lane * LANE_PX + 3}px`, height: `${LANE_PX - 4}px` },
       }, icon(each.severity), h("span", {}, each.name));
     });
     const marks = events

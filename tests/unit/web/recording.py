@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,14 +23,26 @@ NOW_MS = 1_790_000_000_000
 MINUTE_MS = 60_000
 
 
-def feature(name: str, title: str, unit: str, display: tuple[float, float], worst: float, best: float, **extra: float) -> Feature:
+def feature(
+    name: str, title: str, unit: str, display: tuple[float, float], worst: float, best: float, **extra: float
+) -> Feature:
     low, high = min(worst, best), max(worst, best)
     if worst == best:
         low, high = display
     return Feature(
-        name=name, title=title, unit=unit, minimum=low, maximum=high, worst=worst, best=best, zero="described",
-        no_data="nothing was scored", display=display, warning=extra.get("warning"), critical=extra.get("critical"),
-    )  # fmt: skip
+        name=name,
+        title=title,
+        unit=unit,
+        minimum=low,
+        maximum=high,
+        worst=worst,
+        best=best,
+        zero="described",
+        no_data="nothing was scored",
+        display=display,
+        warning=extra.get("warning"),
+        critical=extra.get("critical"),
+    )
 
 
 def metric(name: str, title: str, reference: Reference, *features: Feature) -> MetricSpec:
@@ -38,16 +51,20 @@ def metric(name: str, title: str, reference: Reference, *features: Feature) -> M
 
 SPECS = (
     metric(
-        "psnr", "PSNR", Reference.FULL,
+        "psnr",
+        "PSNR",
+        Reference.FULL,
         feature("psnr_y", "PSNR Y", "dB", (20, 60), 0, math.inf, warning=32.0),
         feature("psnr_cb", "PSNR Cb", "dB", (20, 60), 0, math.inf),
     ),
     metric("ssim", "SSIM", Reference.FULL, feature("float_ssim", "SSIM", "", (0.7, 1.0), 0, 1)),
-    metric("fusion", "Fusion", Reference.FULL, feature("fusion", "Fusion score", "", (0, 100), 0, 100, warning=70, critical=50)),
+    metric(
+        "fusion", "Fusion", Reference.FULL, feature("fusion", "Fusion score", "", (0, 100), 0, 100, warning=70, critical=50)
+    ),
     metric("black", "Black", Reference.NONE, feature("black_ratio", "Black", "ratio", (0, 1), 1, 0, warning=0.95)),
     metric("motion", "Motion", Reference.NONE, feature("motion", "Motion", "code value", (0, 40), 0, 0)),
     metric("blur", "Blur", Reference.NONE, feature("sharpness", "Sharpness", "", (0, 2000), 0, math.inf)),
-)  # fmt: skip
+)
 
 LADDER = {"1080p": (1920, 1080, 4.8e6, 93.0), "720p": (1280, 720, 2.4e6, 84.0), "480p": (854, 480, 1.1e6, 71.0)}
 
@@ -101,22 +118,47 @@ class Recording:
         return self.writes
 
     def add_segment(
-        self, stream: str, rendition: str, start_ms: int, values: dict[str, float], *, bitrate: float = 0.0, duration_ms: int = 4000
+        self,
+        stream: str,
+        rendition: str,
+        start_ms: int,
+        values: dict[str, float],
+        *,
+        bitrate: float = 0.0,
+        duration_ms: int = 4000,
     ) -> None:
         """One more scored segment of a rendition of ``LADDER``."""
         width, height, usual, _ = LADDER.get(rendition, (640, 360, 8e5, 60.0))
         bitrate = bitrate or usual
         for name, value in values.items():
-            spread = 0.03 * abs(value)
+            spread = min(0.03 * abs(value), 1 - value) if value <= 1 else 0.03 * value
             pools = {
-                "mean": value, "harmonic_mean": value - 0.1 * spread, "min": value - spread, "max": value + spread, "p1": value - spread,
-                "p5": value - 0.8 * spread, "p50": value, "p95": value + 0.8 * spread, "stdev": 0.4 * spread,
-            }  # fmt: skip
+                "mean": value,
+                "harmonic_mean": value - 0.1 * spread,
+                "min": value - spread,
+                "max": value + spread,
+                "p1": value - spread,
+                "p5": value - 0.8 * spread,
+                "p50": value,
+                "p95": value + 0.8 * spread,
+                "stdev": 0.4 * spread,
+            }
             self.scores[(stream, rendition, name)].append(SeriesRow(start_ms, duration_ms, 100, 1.0, pools))
         rows = self.facts[(stream, rendition)]
         rows.append(SegmentRow(len(rows), start_ms, duration_ms, bitrate, 0.6, 100, 100, 0, False))
         self.rows[(stream, rendition)] = RenditionRow(
-            stream, rendition, "h264", width, height, 25.0, bitrate, rows[0].start_ms, start_ms, duration_ms, up=True, detail=""
+            stream,
+            rendition,
+            "h264",
+            width,
+            height,
+            25.0,
+            bitrate,
+            rows[0].start_ms,
+            start_ms,
+            duration_ms,
+            up=True,
+            detail="",
         )
         self.writes += 1
 
@@ -133,14 +175,22 @@ def at(ms: int) -> datetime:
     return datetime.fromtimestamp(ms / 1000, UTC)
 
 
-def alert(name: str, rendition: str, start_ms: int, end_ms: int | None, summary: str, **extra: object) -> Alert:
-    fields: dict[str, object] = {
-        "severity": Severity.WARNING, "stream": "channel-one", "feature": "", "value": None, "threshold": None,
-        "description": "", "segment_start_ms": start_ms, "evidence": (),
-    } | extra  # fmt: skip
+def alert(name: str, rendition: str, start_ms: int, end_ms: int | None, summary: str, **extra: Any) -> Alert:
+    fields: dict[str, Any] = {
+        "severity": Severity.WARNING,
+        "stream": "channel-one",
+        "feature": "",
+        "value": None,
+        "threshold": None,
+        "description": "",
+        "segment_start_ms": start_ms,
+        "evidence": (),
+    } | extra
     state = AlertState.FIRING if end_ms is None else AlertState.RESOLVED
     ends = None if end_ms is None else at(end_ms)
-    return Alert(name=name, state=state, rendition=rendition, starts_at=at(start_ms), ends_at=ends, summary=summary, **fields)  # type: ignore[arg-type]
+    return Alert(
+        name=name, state=state, rendition=rendition, starts_at=at(start_ms), ends_at=ends, summary=summary, **fields
+    )
 
 
 def hour(evidence: Path | None = None, now_ms: int = NOW_MS, stream: str = "channel-one") -> Recording:
@@ -165,9 +215,14 @@ def hour(evidence: Path | None = None, now_ms: int = NOW_MS, stream: str = "chan
                 score, rate = score - 31, 0.22 * rate
             score = min(99.5, max(5.0, score + chance.gauss(0, 0.5)))
             values = {
-                "fusion": score, "psnr_y": 20 + 0.25 * score, "psnr_cb": 26 + 0.2 * score, "float_ssim": 1 - 0.0035 * (100 - score),
-                "black_ratio": black, "motion": max(0.05, moving), "sharpness": 900 - 180 * position + 4 * scene,
-            }  # fmt: skip
+                "fusion": score,
+                "psnr_y": 20 + 0.25 * score,
+                "psnr_cb": 26 + 0.2 * score,
+                "float_ssim": 1 - 0.0035 * (100 - score),
+                "black_ratio": black,
+                "motion": max(0.05, moving),
+                "sharpness": 900 - 180 * position + 4 * scene,
+            }
             recording.add_segment(stream, rendition, start, values, bitrate=rate)
     recording.alerts = faults(now_ms, stream, evidence)
     for minutes in (9.0, 8.93, 8.87):
@@ -194,21 +249,67 @@ def faults(now_ms: int, stream: str, evidence: Path | None) -> list[Alert]:
         return now_ms - round(minutes * MINUTE_MS)
 
     found = [
-        alert("LowScore", "480p", ago(41.8), ago(37.6), "Fusion score 44.1 on 480p, below 60 for 3 segments", feature="fusion",
-              stream=stream, value=44.1, threshold=60.0),
-        alert("FrozenPicture", "720p", ago(25), ago(23), "The picture of 720p has not moved for 30 s", severity=Severity.CRITICAL,
-              stream=stream, feature="motion", value=0.1, threshold=0.5),
+        alert(
+            "LowScore",
+            "480p",
+            ago(41.8),
+            ago(37.6),
+            "Fusion score 44.1 on 480p, below 60 for 3 segments",
+            feature="fusion",
+            stream=stream,
+            value=44.1,
+            threshold=60.0,
+        ),
+        alert(
+            "FrozenPicture",
+            "720p",
+            ago(25),
+            ago(23),
+            "The picture of 720p has not moved for 30 s",
+            severity=Severity.CRITICAL,
+            stream=stream,
+            feature="motion",
+            value=0.1,
+            threshold=0.5,
+        ),
         alert("SegmentMissing", "1080p", ago(9), ago(8.2), "3 segments of 1080p could not be had in 5 min", stream=stream),
-        alert("ScoreDrop", "1080p", ago(2.4), None, "Fusion score of 1080p fell by 31 below its usual 92", feature="fusion", stream=stream,
-              value=61.2, threshold=86.0, description="The encoder spends far fewer bits than usual on this rung, or its source got worse."),
-        alert("LadderInversion", "", ago(1.6), None, "1080p looks worse than 720p and costs twice the bits", stream=stream,
-              severity=Severity.INFO),
-    ]  # fmt: skip
+        alert(
+            "ScoreDrop",
+            "1080p",
+            ago(2.4),
+            None,
+            "Fusion score of 1080p fell by 31 below its usual 92",
+            feature="fusion",
+            stream=stream,
+            value=61.2,
+            threshold=86.0,
+            description="The encoder spends far fewer bits than usual on this rung.",
+        ),
+        alert(
+            "LadderInversion",
+            "",
+            ago(1.6),
+            None,
+            "1080p looks worse than 720p and costs twice the bits",
+            stream=stream,
+            severity=Severity.INFO,
+        ),
+    ]
     found += [
-        alert("BlackPicture", rendition, ago(15), ago(14), f"{rendition} is black", severity=Severity.CRITICAL, stream=stream,
-              feature="black_ratio", value=0.998, threshold=0.98)
+        alert(
+            "BlackPicture",
+            rendition,
+            ago(15),
+            ago(14),
+            f"{rendition} is black",
+            severity=Severity.CRITICAL,
+            stream=stream,
+            feature="black_ratio",
+            value=0.998,
+            threshold=0.98,
+        )
         for rendition in LADDER
-    ]  # fmt: skip
+    ]
     if evidence is None:
         return found
     return [replace(each, evidence=prove(each, evidence)) if each.feature else each for each in found]
@@ -228,15 +329,27 @@ def prove(incident: Alert, folder: Path) -> tuple[str, ...]:
     cv2.imwrite(str(folder / name / "frame.jpg"), shown)
     cv2.imwrite(str(folder / name / "reference.jpg"), clean)
     level = incident.value or 0.0
-    frames = [
-        {"index": index, "pts": 81.2 + index / 25, "scores": {incident.feature: level * (1 + 0.08 * math.cos(index / 6)), "psnr_y": 34.0}}
+    frames: list[dict[str, Any]] = [
+        {
+            "index": index,
+            "pts": 81.2 + index / 25,
+            "scores": {incident.feature: level * (1 + 0.08 * math.cos(index / 6)), "psnr_y": 34.0},
+        }
         for index in range(100)
     ]
-    worst = min(frames, key=lambda frame: frame["scores"][incident.feature])  # type: ignore[index]
+    worst = min(frames, key=lambda frame: frame["scores"][incident.feature])
     document = {
-        "stream": incident.stream, "rendition": incident.rendition, "started_at": incident.starts_at.isoformat(), "frames": frames,
-        "worst": {"feature": incident.feature, "index": worst["index"], "pts": worst["pts"], "value": worst["scores"][incident.feature]},  # type: ignore[index]
-    }  # fmt: skip
+        "stream": incident.stream,
+        "rendition": incident.rendition,
+        "started_at": incident.starts_at.isoformat(),
+        "frames": frames,
+        "worst": {
+            "feature": incident.feature,
+            "index": worst["index"],
+            "pts": worst["pts"],
+            "value": worst["scores"][incident.feature],
+        },
+    }
     (folder / name / "segment.json").write_text(json.dumps(document))
     return tuple(f"{name}/{file}" for file in ("frame.jpg", "reference.jpg", "segment.json"))
 
@@ -246,7 +359,9 @@ def landscape() -> NDArray[np.uint8]:
     rows, columns = np.mgrid[0:360, 0:640].astype(np.float64)
     sky = np.stack([225 - rows * 0.25, 150 + rows * 0.2, 90 + rows * 0.35], axis=-1)
     hills = 230 + 34 * np.sin(columns / 61) + 12 * np.sin(columns / 17)
-    picture = np.where((rows > hills)[..., None], np.array([52, 96, 58]) + 14 * np.sin(columns / 3 + rows / 5)[..., None], sky)
+    picture = np.where(
+        (rows > hills)[..., None], np.array([52, 96, 58]) + 14 * np.sin(columns / 3 + rows / 5)[..., None], sky
+    )
     shown = np.ascontiguousarray(np.clip(picture, 0, 255).astype(np.uint8))
     cv2.circle(shown, (488, 88), 34, (190, 235, 255), -1)
     cv2.putText(shown, "CHANNEL ONE  20:15", (24, 40), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2)
@@ -262,11 +377,21 @@ def fleet(streams: int = 50, now_ms: int = NOW_MS) -> Recording:
             level = 93 - 9 * position - (30 if number % 10 == 3 else 0)
             for index in range(60):
                 start = now_ms - (61 - index) * 4000
-                recording.add_segment(name, rendition, start, {"fusion": level + chance.gauss(0, 1.5), "psnr_y": 40 - 2.0 * position})
+                recording.add_segment(
+                    name, rendition, start, {"fusion": level + chance.gauss(0, 1.5), "psnr_y": 40 - 2.0 * position}
+                )
             if number % 25 == 7:
                 recording.set_up(name, rendition, up=False, detail="connection refused")
         if number % 10 == 3:
             recording.alerts.append(
-                alert("LowScore", "1080p", now_ms - 5 * MINUTE_MS, None, f"Fusion score 63 on {name}", stream=name, feature="fusion")
+                alert(
+                    "LowScore",
+                    "1080p",
+                    now_ms - 5 * MINUTE_MS,
+                    None,
+                    f"Fusion score 63 on {name}",
+                    stream=name,
+                    feature="fusion",
+                )
             )
     return recording
