@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Install the services that the integration tests start on loopback: Prometheus, Alertmanager and Chromium (Debian packages).
+# Install the services that the integration tests start on loopback: Prometheus, Alertmanager,
+# Chromium and PostgreSQL (Debian packages).
 set -euo pipefail
-packages=(prometheus prometheus-alertmanager chromium)
+packages=(prometheus prometheus-alertmanager chromium postgresql)
 missing=()
 for package in "${packages[@]}"; do
   dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

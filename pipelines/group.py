@@ -28,6 +28,7 @@ from monitor.sources.clock import Clock, SystemClock
 from monitor.sources.scaling import Converter, to_rgb
 from monitor.types import Alert, EventKind, SegmentResult, SourceEvent
 from pipelines.config import EvidenceConfig, StreamConfig
+from pipelines.warmup import warm_up
 
 EVIDENCE_WIDTH = 1280
 """Pixels: wider frames are shrunk for their evidence, which is for looking, not for measuring."""
@@ -163,6 +164,7 @@ class StreamGroup:
         self._stop = threading.Event()
         self._timings: list[tuple[str, float]] = []
         self._timings_lock = threading.Lock()
+        self._warming = threading.Lock()
         self._scheduler: Scheduler | None = None
 
     def start(self) -> None:
@@ -253,6 +255,8 @@ class StreamGroup:
 
     def _begin(self, stream: StreamConfig, sources: Sequence[Source], scheduler: Scheduler) -> None:
         metrics = chosen_metrics(stream)
+        with self._warming:  # compile before pictures queue up behind the compiler
+            warm_up(metrics)
         paired = stream.reference is not None and any(spec.reference is Reference.FULL for spec in metrics)
         window = ReferenceWindow() if paired else None
         lanes = [Lane(source, self._scorer(stream, metrics, source.rendition), window) for source in sources]

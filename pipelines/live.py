@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor import __version__
@@ -153,11 +154,13 @@ class LiveMonitor:
         with ExitStack() as stack:
             stack.enter_context(self._store)
             self._store.set_thresholds(threshold_rows(self._rules))
-            self._spool = Spool(self._store)
+            self._spool = Spool(self._store, self._spool_path())
             self._out = NdjsonSink(self._config.out) if self._config.out else None
             self._deliveries = [Delivery(notifier) for notifier in self._notifiers]
             self._telemetry.set_build_info(version=__version__)
             self._telemetry.count_sink(self._store.name)
+            for notifier in self._notifiers:
+                self._telemetry.count_notification(notifier.name)
             self._groups = self._grouped()
             self._desk = AlertDesk(self._store, self._collect_evidence, [self._tell])
             self._desk.start()
@@ -176,6 +179,14 @@ class LiveMonitor:
                     log.warning("some inputs did not stop within %g s", SHUTDOWN_SECONDS)
             self._take_all()
         return self._summary
+
+    def _spool_path(self) -> Path | None:
+        """Where results wait that an SQLite store can't take: beside it."""
+        prefix = "sqlite:///"
+        place = self._config.store.removeprefix(prefix)
+        if self._config.store.startswith(prefix) or "://" not in self._config.store:
+            return Path(f"{place}.spool.ndjson")
+        return None
 
     # ---- inputs
 
@@ -315,7 +326,8 @@ class LiveMonitor:
         for lane in gauges.lanes:
             self._lag[(lane.stream, lane.rendition)] = lane.lag_seconds
             self._telemetry.set_queue(lane.stream, lane.rendition, depth=lane.depth, bytes_=lane.bytes)
-            self._telemetry.set_lag(lane.stream, lane.lag_seconds)
+        for stream in {lane.stream for lane in gauges.lanes}:
+            self._telemetry.set_lag(stream, max(lane.lag_seconds for lane in gauges.lanes if lane.stream == stream))
         for metric, seconds in gauges.scorer_seconds:
             self._telemetry.observe_scorer(metric, "cpu", seconds)
 

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from monitor.scorers import feature
 from monitor.types import Alert, AlertState, EventKind, SegmentResult, Severity, SourceEvent
@@ -117,6 +118,8 @@ class WatchScreen:
             for name in HEADLINES
             if any(row.result and any(score.feature == name for score in row.result.scores) for row in rows.values())
         ]
+        if not rows:
+            return Text("starting; on its first run on a machine vqmon compiles its kernels ...", style="dim")
         table = Table(box=None, pad_edge=False, title_justify="left")
         for heading in ("stream", "rendition", "picture", "kbit/s", "age s"):
             table.add_column(
@@ -127,7 +130,7 @@ class WatchScreen:
         table.add_column("alerts")
         for (stream, rendition), row in rows.items():
             table.add_row(stream, rendition, *_facts(row), *(_value(row, name) for name in present), _state(row))
-        return Group(table)
+        return table
 
 
 def _facts(row: _Row) -> tuple[str, str, str]:
