@@ -5,9 +5,10 @@ the same calls gives the same transitions.
 
 Inhibition. An alert that is *pending* already holds back what it inhibits: those rules see no data meanwhile (neither
 their counts nor their baselines move), so that a freeze, whose score falls at once while FrozenPicture needs five seconds,
-does not page twice. The segment that ends such an alert is kept from them too: half of it may be frozen. When it *fires*,
-what was pending below it starts over; what fired before goes on and may resolve. Silence (stalled, stale) counts anew from
-the end of an alert that fired; after one that was only pending it gets as long for a sign of life as it gets anyway.
+does not page twice. The segment that ends such an alert is kept from them too, as one is that a level calls suspect: half of
+it may be frozen. When it *fires*, what was pending below it starts over; what fired before goes on and may resolve. Silence
+(stalled, stale) counts anew from the end of an alert that fired; after one that was only pending it gets as long for a sign
+of life as it gets anyway.
 
 The end of an input (ENDED, ``forget``) resolves its alerts with a note: nothing is left that could get better.
 """
@@ -41,6 +42,10 @@ PATIENCE = 5
 """Silence that is held back by merely pending alerts is told after this many times its own limit: a source that keeps going
 down and up without ever being down for long must not hide that nothing comes."""
 
+SUSPECTS = 3
+"""Suspect segments in a row that are kept from inhibited rules: an edge has one or two, and content that is always half
+still must not hide a fall of its score."""
+
 MEDIA_KINDS = (ThresholdRule, DropRule, DecodeErrorsRule, LadderInversionRule, ScorerFailingRule)
 ABSENCE_KINDS = ("stream_down", "manifest_stale", "stalled")
 """Kinds that judge the silence of an expected input; without one there is no data."""
@@ -71,6 +76,8 @@ class AlertEngine:
         self._applicable: dict[Scope, tuple[MediaRule | TimedRule, ...]] = {}
         self._calmed: dict[tuple[Scope, Named], bool] = {}
         """Alerts that the present observation turned inactive, and whether they fired."""
+        self._suspect: set[str] = set()
+        """Rules to which the present segment is suspect."""
 
     @property
     def scopes(self) -> tuple[Scope, ...]:
@@ -113,7 +120,7 @@ class AlertEngine:
         track = self._track(segment.stream, segment.rendition)
         if not track.take_result(result, now):
             return []
-        self._calmed = {}
+        self._calmed, self._suspect = {}, set()
         out: list[Alert] = []
         for rule in self._matching((segment.stream, segment.rendition)):
             if isinstance(rule, MEDIA_KINDS):
@@ -239,6 +246,9 @@ class AlertEngine:
         out = []
         for target, feature, reading in self._judge.readings(rule, result, states, held=held):
             instance = self._instance(rule, target, feature)
+            instance.suspected = instance.suspected + 1 if reading.suspect else 0
+            if 0 < instance.suspected <= SUSPECTS:
+                self._suspect.add(rule.name)
             name = (rule.name, feature)
             if not instance.firing:
                 if held:
@@ -297,8 +307,10 @@ class AlertEngine:
             self._calmed[scope, name] = before is AlertState.FIRING
 
     def _held(self, scope: Scope, rule: str) -> bool:
-        """Whether a segment is kept from a rule: an inhibitor is active, or was until this very segment."""
+        """Whether a segment is kept from a rule: an inhibitor is active, was until this very segment, or suspects it."""
         inhibitors = self._inhibition.inhibitors[rule]
+        if inhibitors & self._suspect:
+            return True
         return any(self._any_active(scope, name) for name in inhibitors) or any(
             where in _above(*scope) and name in inhibitors for where, (name, _feature) in self._calmed
         )

@@ -42,6 +42,8 @@ class Instance:
     detail: str = ""
     base: Moment | None = None
     """End of the alert that last spoke for this one: a time-driven condition counts from there."""
+    suspected: int = 0
+    """Suspect segments in a row."""
     inhibited_at: float | None = None
     """Monotonic seconds when an inhibitor was last seen pending."""
 

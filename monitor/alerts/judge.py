@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from monitor.alerts.baseline import DEFAULT_MIN_DROP, Baseline, finite
 from monitor.alerts.damage import Damage
@@ -55,7 +56,8 @@ class Judge:
                 for feature, level in rule.levels.items():
                     value = _pooled(result, feature, level.pool)
                     if not math.isnan(value):
-                        yield scope, feature, read(segment, value, level.threshold, level.clears_at, rising=level.rising)
+                        reading = read(segment, value, level.threshold, level.clears_at, rising=level.rising)
+                        yield scope, feature, replace(reading, suspect=level.suspects(value))
             case DropRule():
                 yield from self._drops(rule, result, states, held=held)
             case LadderInversionRule():

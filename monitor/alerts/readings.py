@@ -69,6 +69,8 @@ class Reading:
     rising: bool
     """Whether larger values are worse."""
     detail: str = ""
+    suspect: bool = False
+    """Whether the segment may be the edge of the fault."""
 
 
 @dataclass(slots=True)

@@ -28,7 +28,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from monitor.alerts.inhibition import Inhibition
-from monitor.alerts.rules import AlertRule, MediaRule, Rule, TimedRule
+from monitor.alerts.rules import AlertRule, Level, MediaRule, Rule, TimedRule
 from monitor.errors import ConfigError, UnknownName
 
 _ADAPTER: TypeAdapter[MediaRule | TimedRule] = TypeAdapter(AlertRule)
@@ -140,7 +140,7 @@ def _explain(error: ValidationError, model: type[Rule]) -> str:
     where = ".".join(path)
     if first["type"] == "extra_forbidden":
         level = model.model_fields.get("levels") if path[0] == "levels" else None
-        known = list(model.model_fields) if level is None else ["pool", "above", "below", "clear"]
+        known = list(model.model_fields) if level is None else list(Level.model_fields)
         return f"unknown key {where!r}; {_near(path[-1], known)}"
     if first["type"] == "missing":
         return f"key {where!r} is missing"

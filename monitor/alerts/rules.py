@@ -92,6 +92,9 @@ class Level(BaseModel):
     below: float | None = None
     clear: float | None = None
     """Default: the threshold itself, that is no hysteresis."""
+    suspect: float | None = None
+    """From here on, short of the threshold, a segment is kept from the rules that this one inhibits: it may be the edge of
+    the fault. At most three in a row."""
 
     @field_validator("pool")
     @classmethod
@@ -108,7 +111,15 @@ class Level(BaseModel):
             (self.above is not None and self.clear > self.above) or (self.below is not None and self.clear < self.below)
         ):
             raise ValueError(f"'clear' ({self.clear:g}) has to lie on the good side of the threshold ({self.threshold:g})")
+        if self.suspect is not None and (self.suspect > self.threshold if self.rising else self.suspect < self.threshold):
+            raise ValueError(
+                f"'suspect' ({self.suspect:g}) has to lie on the good side of the threshold ({self.threshold:g})"
+            )
         return self
+
+    def suspects(self, value: float) -> bool:
+        """Whether the value is at ``suspect`` or worse."""
+        return self.suspect is not None and (value >= self.suspect if self.rising else value <= self.suspect)
 
     @property
     def rising(self) -> bool:

@@ -78,6 +78,10 @@ def test_without_defaults_and_without_anything() -> None:
         ("rules: [{name: New, kind: stalled}]", "rule 'New': key 'summary' is missing"),
         ("rules: [{name: New, kind: threshold, levels: {}, summary: s}]", "levels"),
         (
+            "rules: [{name: New, kind: threshold, levels: {a: {above: 1, suspect: 2}}, summary: s}]",
+            "'suspect' .2. has to lie",
+        ),
+        (
             "rules: [{name: New, kind: threshold, levels: {a: {above: 1, below: 2}}, summary: s}]",
             "either 'above' or 'below'",
         ),

@@ -73,6 +73,11 @@ def segment(
         return told + engine.observe_event(missing, now)
     dark, still = share(start, end, black), share(start, end, frozen)
     broken = max(dark, still)
+
+    def stands(fault: tuple[float, float]) -> float:
+        """The feature ``frozen``: a picture counts once it has stood still for a second."""
+        return share(start, end, (fault[0] + 1, fault[1]))
+
     wobble = WOBBLE[number % len(WOBBLE)]
     if rendition == "720p":
         low = share(start, end, collapse)
@@ -81,7 +86,7 @@ def segment(
         "psnr_y": psnr + wobble - broken * (psnr - 14),
         "ssim": ssim + wobble / 200 - broken * (ssim - 0.3),
         "black_ratio": dark,
-        "frozen": max(dark, still),
+        "frozen": max(stands(black), stands(frozen)),
     }
     one = result(scores, start=start, seconds=seconds, stream="demo", rendition=rendition, bitrate_bps=bitrate)
     return told + engine.observe_result(one, now)
@@ -91,7 +96,7 @@ def names(alerts: list[Alert], state: AlertState) -> list[str]:
     return sorted(line.split(" ", 1)[1] for line in lines(alerts) if line.startswith(state))
 
 
-@pytest.mark.parametrize("offset", [0.0, 0.4, 0.8, 1.0, 1.3, 1.7])
+@pytest.mark.parametrize("offset", [0.0, 0.1, 0.4, 0.8, 1.0, 1.3, 1.5, 1.7, 1.9])
 def test_each_fault_of_the_demo_raises_its_one_alert_and_no_other(offset: float) -> None:
     told = play(
         2.0,
@@ -111,12 +116,12 @@ def test_each_fault_of_the_demo_raises_its_one_alert_and_no_other(offset: float)
 
 
 @pytest.mark.parametrize("seconds", [1.0, 2.0, 4.0])
-@pytest.mark.parametrize("length", [12.0, 20.0])
-@pytest.mark.parametrize("offset", [0.0, 0.25, 0.5, 0.75])
+@pytest.mark.parametrize("length", [12.0])
+@pytest.mark.parametrize("offset", [0.0, 0.05, 0.25, 0.5, 0.75, 0.9, 0.97])
 def test_a_freeze_pages_once_whatever_its_alignment_with_segments(seconds: float, length: float, offset: float) -> None:
     begin = 60 + offset * seconds
     far = (1e6, 1e6 + 1)
-    told = play(seconds, 121, frozen=(begin, begin + length), black=far, collapse=far, lost=1e6)
+    told = play(seconds, 101, frozen=(begin, begin + length), black=far, collapse=far, lost=1e6)
     assert names(told, AlertState.FIRING) == sorted(f"FrozenPicture {rendition} frozen" for rendition in LADDER)
 
 

@@ -229,3 +229,11 @@ rules:
     assert stream.told[-1].summary == "1.55"
     assert stream.segments(*[{}] * 8) == []
     assert lines(stream.segments({})) == ["resolved Damaged 720p"]
+
+
+def test_a_suspect_segment_is_kept_from_the_child_but_not_for_ever() -> None:
+    rules = CHILD.replace("clear: 0.5}", "clear: 0.5, suspect: 0.1}")
+    stream = play(rules)
+    half = frame(0.3, 20)
+    assert stream.segments(half, half, half, frame(0, 38), half, half, half) == []
+    assert lines(stream.segments(half, half)) == ["firing Low 720p psnr_y"]
