@@ -26,7 +26,7 @@ from monitor.sinks.spool import Spool
 from monitor.sinks.sql import SqlStore
 from monitor.sources.clock import Clock, SystemClock
 from monitor.telemetry import Telemetry
-from monitor.types import Alert, SegmentResult, SourceEvent
+from monitor.types import Alert, EventKind, SegmentResult, SourceEvent
 from pipelines.config import GrafanaConfig, WatchConfig, WebhookConfig, host_and_port
 from pipelines.desk import AlertDesk
 from pipelines.group import Expected, Gauges, Group, GroupMessage, Opened, StreamGroup, Unopened, chosen_metrics
@@ -332,6 +332,9 @@ class LiveMonitor:
             self._telemetry.observe_scorer(metric, "cpu", seconds)
 
     def _write(self, results: Sequence[SegmentResult], events: Sequence[SourceEvent]) -> None:
+        events = [event for event in events if event.kind is not EventKind.MANIFEST_CHANGED]  # the alerts' pulse; no news
+        if not results and not events:
+            return
         try:
             self._spool.write(results, events)
         except SinkError as error:
