@@ -23,6 +23,8 @@ from monitor.types import EventKind
 if TYPE_CHECKING:
     from monitor.types import SegmentResult, SourceEvent
 
+STARTING = 3.0
+"""Factor on the shortest limit for silence before the first segment."""
 REMEMBERED = 64
 """Latest segments whose repeated delivery is recognised."""
 
@@ -165,7 +167,11 @@ class Track:
         if self.watched is None:
             return None
         since = _latest(self.frames or self.watched, base)
-        limit = max(rule.segment_durations * self.segment_seconds, rule.min_seconds)
+        known = max(self.segment_seconds, self.target_seconds)
+        patience = (
+            1.0 if self.frames else STARTING
+        )  # how long segments are is not known yet, and they have to be fetched first
+        limit = max(rule.segment_durations * known, patience * rule.min_seconds)
         if now.monotonic - since.monotonic < limit:
             return None
         return Span(since, limit + rule.for_seconds, threshold=limit)
