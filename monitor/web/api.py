@@ -98,7 +98,7 @@ class Api:
         return Starlette(
             routes=routes,
             middleware=[Middleware(Guard, host=host), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
-            exception_handlers={VqmonError: _refused, 404: _not_found, 405: _not_found},
+            exception_handlers={VqmonError: _refused, 404: _not_found},
         )
 
     def page(self, _request: Request) -> Response:

@@ -30,7 +30,8 @@ class Catalog:
     def __init__(self, specs: Sequence[MetricSpec]) -> None:
         self._specs = {feature.name: spec for spec in specs for feature in spec.features}
         self._features = {feature.name: feature for spec in specs for feature in spec.features}
-        self._leading = {spec.features[0].name for spec in specs if spec.features}
+        directed = [[each.name for each in spec.features if each.higher_is_better is not None] for spec in specs]
+        self._leading = {names[0] for names in directed if names}
         self._order = {name: position for position, name in enumerate(self._features)}
 
     def feature(self, name: str) -> Feature:
@@ -47,9 +48,11 @@ class Catalog:
         return sorted(names, key=lambda name: (self._rank(name), self._order.get(name, len(self._order)), name))
 
     def headline(self, names: Iterable[str], limit: int = HEADLINES) -> list[str]:
-        """The features whose values are shown large: directed ones, full-reference before no-reference scores."""
+        """The features whose values are shown large: full-reference scores where there are any, else no-reference ones."""
         directed = [name for name in self.ordered(names) if self.feature(name).higher_is_better is not None]
-        return directed[:limit]
+        leading = [name for name in directed if name in self._leading] or directed
+        full = [name for name in leading if self._full_reference(name)]
+        return (full or leading)[:limit]
 
     def goodness(self, name: str, value: float) -> float | None:
         """Where ``value`` lies in the feature's display range: 0 worst, 1 best; ``None`` for a descriptor."""
@@ -80,18 +83,22 @@ class Catalog:
             "pool": feature.pool,
             "zero": feature.zero,
             "no_data": feature.no_data,
-            "leading": name in self._leading and feature.higher_is_better is not None,
+            "leading": name in self._leading,
         }
 
+    def _full_reference(self, name: str) -> bool:
+        spec = self._specs.get(name)
+        return spec is not None and spec.reference is Reference.FULL
+
     def _rank(self, name: str) -> int:
-        # A leading score is the first feature of its metric. Scores that rise with quality read best as large numbers, so
-        # 0-100 scales come first within each group; descriptors (no direction) come last.
+        # A leading score is the first feature with a direction of its metric. Scores that rise with quality read best as
+        # large numbers, so they come first in each group, 0-100 scales before others; descriptors (no direction) come last.
         feature, spec = self.feature(name), self._specs.get(name)
         if spec is None:
             return 9
         if feature.higher_is_better is None:
             return 8
-        group = 0 if spec.reference is Reference.FULL else 3
+        group = 0 if self._full_reference(name) else 3
         if name not in self._leading:
             return 7
         if not feature.higher_is_better:

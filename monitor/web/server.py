@@ -92,6 +92,7 @@ class DashboardServer:
         config = uvicorn.Config(
             api.application(self._host),
             log_config=None,
+            log_level="warning",
             access_log=False,
             lifespan="off",
             ws="none",

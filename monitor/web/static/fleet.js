@@ -2,7 +2,7 @@
 
 import { featureOf } from "vqmon/config.js";
 import { h } from "vqmon/dom.js";
-import { ageElement, scoreWithUnit } from "vqmon/format.js";
+import { ageElement, scoreWithUnit, shortTitle } from "vqmon/format.js";
 import { icon } from "vqmon/icons.js";
 import { colourNumbers, colourVariable, ordered } from "vqmon/palette.js";
 import { link } from "vqmon/route.js";
@@ -36,7 +36,7 @@ export function fleetGrid(streams, active, now) {
         h("i", { class: "swatch" }), h("span", { class: "rung-name" }, row.rendition),
         row.scores[0] ? sparkline(row.scores[0].spark, featureOf(row.scores[0].feature).display) : h("span"),
         h("b", {}, row.state === "down" ? "down" : lead && row.scores[0] ? scoreWithUnit(lead, row.scores[0].value) : "–")))),
-      h("footer", {}, lead ? h("span", {}, lead.title) : null,
+      h("footer", {}, lead ? h("span", {}, shortTitle(lead)) : null,
         h("span", { class: "age" }, ageElement(Math.max(...stream.renditions.map((row) => row.last_end_ms)), now))));
   });
 }

@@ -10,8 +10,11 @@ function decimals(feature) {
   return span >= 2 ? 2 : 3;
 }
 
-/** Whether a score is a share of a whole, shown in percent. */
-export const isPercent = (feature) => feature.unit === "ratio" && feature.maximum === 1;
+/** Whether a score is a share of a whole (black pixels, say) and so shown in percent; indices like SSIM are by custom not. */
+export const isPercent = (feature) => feature.unit === "ratio" && feature.maximum === 1 && feature.higher_is_better !== true;
+
+/** A title for narrow places: without what it says in brackets. */
+export const shortTitle = (feature) => feature.title.split(" (")[0];
 
 /** A score without its unit. */
 export function score(feature, value) {

@@ -41,7 +41,8 @@ function ladderTable(ladder, feature, colours) {
       h("th", { scope: "col", class: index === 2 || index === 3 ? "number" : null }, text)))),
     h("tbody", {}, [...ladder.rungs].reverse().map((rung) => h("tr", { class: rung.beaten_by.length ? "inverted" : null },
       h("th", { scope: "row" }, h("i", { class: "swatch", style: { "--line": colourVariable(colours.get(rung.rendition)) } }), rung.rendition),
-      h("td", {}, [resolution(rung.width, rung.height), frameRate(rung.frame_rate)].filter(Boolean).join(" · ")),
+      h("td", {}, resolution(rung.width, rung.height),
+        rung.frame_rate ? h("span", { class: "rate" }, ` · ${frameRate(rung.frame_rate)}`) : null),
       h("td", { class: "number" }, bitrate(rung.bitrate_bps)),
       h("td", { class: "number" }, score(feature, rung.score)),
       h("td", {}, rung.beaten_by.length

@@ -7,7 +7,7 @@ import { theme, translucent } from "vqmon/palette.js";
 import { hideTooltip, showTooltip } from "vqmon/tooltip.js";
 
 const CONFIG = { displayModeBar: false, responsive: true, showTips: false, doubleClick: false };
-const LABEL_PX = 13;
+const LABEL_PX = 14;
 
 /** Draw or redraw a figure; `explain(points)` gives the tooltip's content. */
 export async function draw(element, figure, { explain, zoomed, clicked } = {}) {

@@ -2,7 +2,7 @@
 
 import { featureOf } from "vqmon/config.js";
 import { h } from "vqmon/dom.js";
-import { ageElement, bitrate, frameRate, resolution, score, unit } from "vqmon/format.js";
+import { ageElement, bitrate, frameRate, resolution, score, shortTitle, unit } from "vqmon/format.js";
 import { icon } from "vqmon/icons.js";
 import { colourVariable } from "vqmon/palette.js";
 import { sparkline } from "vqmon/sparkline.js";
@@ -23,11 +23,11 @@ export function renditionCard(row, alerts, colour, now) {
       ? h("div", { class: "hero" },
         h("div", { class: "hero-number" },
           h("span", { class: "hero-value" }, score(featureOf(first.feature), first.value), h("small", {}, unit(featureOf(first.feature)))),
-          h("span", { class: "hero-title" }, featureOf(first.feature).title)),
+          h("span", { class: "hero-title" }, shortTitle(featureOf(first.feature)))),
         sparkline(first.spark, featureOf(first.feature).display))
       : h("p", { class: "quiet" }, "No scores yet."),
     others.length ? h("dl", { class: "also" }, others.map((each) => h("div", {},
-      h("dt", {}, featureOf(each.feature).title),
+      h("dt", {}, shortTitle(featureOf(each.feature))),
       h("dd", {}, score(featureOf(each.feature), each.value), h("small", {}, unit(featureOf(each.feature))))))) : null,
     h("footer", {},
       [resolution(row.width, row.height), frameRate(row.frame_rate), bitrate(row.bitrate_bps), row.codec].filter(Boolean)

@@ -31,7 +31,7 @@ export function timeline(rows, incidents, events, period, now, width) {
       const from = before ? end - labelMs : Math.max(each.starts_ms, period.since);
       let lane = lanes.findIndex((until) => until <= from);
       if (lane < 0) lane = lanes.length;
-      lanes[lane] = before ? end : Math.max(end, each.starts_ms + labelMs);
+      lanes[lane] = narrow && !before ? end + labelMs : end;
       const left = share(each.starts_ms);
       const breadth = share(end) - left;
       const text = `${each.name}${each.rendition ? ` on ${each.rendition}` : ""}, ${each.severity}, ${clock(each.starts_ms)}, ${
