@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 
 from monitor.protocols import Feature, MetricSpec, Reference
 from pipelines.panels import (
-    COLUMNS,
     GREEN,
     GREY,
     RED,
@@ -18,6 +17,7 @@ from pipelines.panels import (
     Row,
     bar_gauge,
     feature_steps,
+    heatmap,
     override,
     stat,
     state_timeline,
@@ -32,7 +32,14 @@ INSTANCE = 'instance=~"$instance"'
 RATE = "[$__rate_interval]"
 UP = values({"0": ("down", RED), "1": ("up", GREEN)})
 NOT_MEASURED = "not measured"
-STREAM_LINK = "/d/vqmon-stream-quality?var-stream=${__data.fields.stream}&${datasource:queryparam}&${__url_time_range}"
+GOOD_TIME = (
+    "avg_over_time(("
+    'min by (stream) (vqmon_stream_up) unless on (stream) vqmon_alerts_firing{severity=~"critical|warning"} > 0'
+    " or 0 * min by (stream) (vqmon_stream_up)"
+    ")[$__range:$__interval])"
+)
+"""Share of the chosen time in which every rendition was up and vqmon's engine had nothing to say."""
+STREAM_LINK = "/d/vqmon-stream-quality?var-stream=${__value.raw:percentencode}&${datasource:queryparam}&${__url_time_range}"
 
 
 def stream_rows(metrics: Sequence[MetricSpec]) -> list[Row]:
@@ -68,8 +75,8 @@ def _stream_now() -> list[Panel]:
         ),
         stat(
             "Firing alerts",
-            Query('count(ALERTS{alertstate="firing",stream="$stream"})'),
-            description="Alerts of the Prometheus rules in deploy/prometheus/rules.yml.",
+            Query('sum(vqmon_alerts_firing{stream="$stream"})'),
+            description="By vqmon's own alert engine.",
             steps=[(None, GREEN), (1, RED)],
             no_value="none",
         ),
@@ -77,14 +84,14 @@ def _stream_now() -> list[Panel]:
             "Age of the newest score",
             Query('time() - max(vqmon_segment_score_timestamp_seconds{stream="$stream"})'),
             unit="s",
-            description="Since the start of the last scored segment, by its own clock. It holds the live latency too.",
+            description="Since the end of the last scored segment, by its own clock. It holds the live latency too.",
             steps=[(None, GREEN), (60, YELLOW), (120, RED)],
         ),
         stat(
             "Live latency",
             Query('max(vqmon_live_latency_seconds{stream="$stream"})'),
             unit="s",
-            description="From the segment's own time to the monitor's fetch of it.",
+            description="From a segment's end by its own clock to its place in the playlist.",
             no_value="no clock",
         ),
         stat(
@@ -107,9 +114,11 @@ def _faults(metrics: Iterable[MetricSpec]) -> Panel:
     lanes = [Query('min(vqmon_stream_up{stream="$stream"})', "input")]
     texts = {"0": ("down", RED), "1": ("good", GREEN)}
     for code, (name, text, color) in enumerate(_STATES, start=2):
-        if (feature := features.get(name)) is not None and feature.critical is not None:
+        feature = features.get(name)
+        bound = None if feature is None else feature.warning if feature.critical is None else feature.critical
+        if feature is not None and bound is not None:
             score = f'vqmon_segment_score{{{RENDITION},metric="{name}",stat="{feature.pool}"}}'
-            lanes.append(Query(f"1 + {code - 1} * ({score} >= bool {feature.critical:g})", f"{text}: {{{{rendition}}}}"))
+            lanes.append(Query(f"1 + {code - 1} * ({score} >= bool {bound:g})", f"{text}: {{{{rendition}}}}"))
             texts[str(code)] = (text, color)
     stale = (
         f"time() - vqmon_manifest_last_change_timestamp_seconds{{{RENDITION}}} "
@@ -126,7 +135,7 @@ def _faults(metrics: Iterable[MetricSpec]) -> Panel:
     )
 
 
-_STATES = (("black_ratio", "black", "dark-purple"), ("frozen_ratio", "frozen", "blue"))
+_STATES = (("black_ratio", "black", "dark-purple"), ("frozen", "frozen", "blue"))
 """Features that are faults by themselves: name, word, colour."""
 
 
@@ -170,9 +179,9 @@ def _delivery() -> list[Panel]:
         ),
         time_series(
             "Live latency",
-            [Query('vqmon_live_latency_seconds{stream="$stream"}', "{{point}} {{rendition}}")],
+            [Query(f"vqmon_live_latency_seconds{{{RENDITION}}}", "{{rendition}}")],
             unit="s",
-            description="From the segment's own time (EXT-X-PROGRAM-DATE-TIME) to the monitor's fetch of it.",
+            description="From a segment's end by its own clock (EXT-X-PROGRAM-DATE-TIME) to its place in the playlist.",
             no_value="the input has no clock",
         ),
         time_series(
@@ -196,7 +205,7 @@ def _delivery() -> list[Panel]:
                     f'sum by (kind) (increase(vqmon_discontinuities_total{{stream="$stream"}}{RATE}))',
                     "discontinuity {{kind}}",
                 ),
-                Query(f'sum by (kind) (increase(vqmon_stream_errors_total{{stream="$stream"}}{RATE}))', "error {{kind}}"),
+                Query(f"sum by (kind) (increase(vqmon_stream_errors_total{{{RENDITION}}}{RATE}))", "error {{kind}}"),
                 Query(
                     f'sum by (reason) (increase(vqmon_stream_reconnects_total{{stream="$stream"}}{RATE}))',
                     "reconnect {{reason}}",
@@ -205,7 +214,17 @@ def _delivery() -> list[Panel]:
             description="How often something happened, per step of the graph.",
             bars=True,
             stacked=True,
-            width=COLUMNS,
+            width=16,
+        ),
+        time_series(
+            "Black and frozen time",
+            [
+                Query(f"rate(vqmon_black_seconds_total{{{RENDITION}}}{RATE})", "black {{rendition}}"),
+                Query(f"rate(vqmon_freeze_seconds_total{{{RENDITION}}}{RATE})", "frozen {{rendition}}"),
+            ],
+            unit="percentunit",
+            description="Share of time. Its integral is the errored seconds of a broadcast report.",
+            soft=(0.0, 1.0),
         ),
     ]
 
@@ -225,14 +244,19 @@ def _statistics() -> list[Panel]:
             height=9,
             no_value=NOT_MEASURED,
         ),
+        heatmap(
+            "Frame scores of $feature, all renditions",
+            Query(f'sum by (le) (increase(vqmon_frame_score_bucket{{stream="$stream",metric="$feature"}}{RATE}))', "{{le}}"),
+            description="How many frames scored how much.",
+            no_value=NOT_MEASURED,
+        ),
         time_series(
             "Coverage",
             [Query(f"vqmon_segment_score_coverage_ratio{{{RENDITION}}}", "{{rendition}}")],
             unit="percentunit",
             description="Share of each segment's frames that were scored.",
             soft=(0.0, 1.0),
-            width=6,
-            height=9,
+            width=12,
         ),
         time_series(
             "Frames",
@@ -245,8 +269,7 @@ def _statistics() -> list[Panel]:
             ],
             unit="fps",
             description="Scored, and dropped because the monitor was behind.",
-            width=6,
-            height=9,
+            width=12,
         ),
     ]
 
@@ -256,7 +279,7 @@ def fleet_rows(metrics: Sequence[MetricSpec]) -> list[Row]:
     judged = [feature for spec in metrics for feature in spec.features if feature.critical is not None]
     return [
         Row("Now", _fleet_now()),
-        Row("Streams", [_stream_table(judged), _firing_table()]),
+        Row("Streams", [_stream_table(judged), *_firing_tables()]),
         Row("Good time", _good_time()),
         Row("Worst renditions now", [_worst(feature) for feature in judged]),
     ]
@@ -273,15 +296,15 @@ def _fleet_now() -> list[Panel]:
         ),
         stat(
             "Critical alerts",
-            Query('count(ALERTS{alertstate="firing",severity="critical"})'),
-            description="Firing now, by the Prometheus rules.",
+            Query('sum(vqmon_alerts_firing{severity="critical"})'),
+            description="Firing now, by vqmon's own alert engine.",
             steps=[(None, GREEN), (1, RED)],
             no_value="none",
         ),
         stat(
             "Warnings",
-            Query('count(ALERTS{alertstate="firing",severity="warning"})'),
-            description="Firing now, by the Prometheus rules.",
+            Query('sum(vqmon_alerts_firing{severity="warning"})'),
+            description="Firing now, by vqmon's own alert engine.",
             steps=[(None, GREEN), (1, YELLOW)],
             no_value="none",
         ),
@@ -304,10 +327,10 @@ def _fleet_now() -> list[Panel]:
 def _stream_table(judged: Sequence[Feature]) -> Panel:
     queries = [
         Query("min by (stream) (vqmon_stream_up)", instant=True),
-        Query('count by (stream) (ALERTS{alertstate="firing",stream!=""})', instant=True),
+        Query("sum by (stream) (vqmon_alerts_firing)", instant=True),
         Query("time() - max by (stream) (vqmon_segment_score_timestamp_seconds)", instant=True),
         Query("sum by (stream) (increase(vqmon_segments_missing_total[1h]))", instant=True),
-        Query("avg_over_time(vqmon:stream:good[$__range])", instant=True),
+        Query(GOOD_TIME, instant=True),
     ]
     columns = {
         "stream": "Stream",
@@ -357,35 +380,50 @@ def _shown(feature: Feature) -> str:
     return f'vqmon_segment_score{{metric="{feature.name}",stat="{feature.pool}"}}'
 
 
-def _firing_table() -> Panel:
-    names = ("severity", "alertname", "stream", "rendition", "feature")
+def _firing_tables() -> list[Panel]:
+    engine = "sum by (severity, alertname, stream) (vqmon_alerts_firing) > 0"
+    rules = 'max by (severity, alertname, stream, rendition, feature) (ALERTS{alertstate="firing"})'
+    about = "What each means and what to do: deploy/RUNBOOK.md."
+    return [
+        _firing("Firing alerts: vqmon's engine", engine, ("severity", "alertname", "stream", "Value"), about),
+        _firing(
+            "Firing alerts: Prometheus rules",
+            rules,
+            ("severity", "alertname", "stream", "rendition", "feature"),
+            f"Only with deploy/prometheus/rules.yml. {about}",
+        ),
+    ]
+
+
+def _firing(title: str, expr: str, columns: Sequence[str], description: str) -> Panel:
     color: Json = {"type": "color-text"}
     severities = values({"critical": ("critical", RED), "warning": ("warning", YELLOW), "info": ("info", "blue")})
+    headings = {"alertname": "Alert", "Value": "Number"}
     return table(
-        "Firing alerts",
-        [Query(f'max by ({", ".join(names)}) (ALERTS{{alertstate="firing"}})', instant=True)],
-        description="By the Prometheus rules. What each means and what to do: deploy/RUNBOOK.md.",
-        shown={name: {"alertname": "Alert"}.get(name, name.capitalize()) for name in names},
+        title,
+        [Query(expr, instant=True)],
+        description=description,
+        shown={name: headings.get(name, name.capitalize()) for name in columns},
         overrides=[
             override("Severity", mappings=[severities], custom_cellOptions=color),
             override("Stream", links=[{"title": "Open the stream", "url": STREAM_LINK, "targetBlank": False}]),
         ],
         no_value="none firing",
+        width=12,
         height=7,
     )
 
 
 def _good_time() -> list[Panel]:
-    minutes = 'count_over_time((max by (stream, alertname) (ALERTS{alertstate="firing",stream!=""}))[$__range:1m])'
+    minutes = "count_over_time((sum by (stream, alertname) (vqmon_alerts_firing) > 0)[$__range:1m])"
     return [
         bar_gauge(
             "Least good time",
-            Query("bottomk(10, avg_over_time(vqmon:stream:good[$__range]))", "{{stream}}", instant=True),
+            Query(f"bottomk(10, {GOOD_TIME})", "{{stream}}", instant=True),
             unit="percentunit",
             description="Share of the chosen time in which the stream was up and no warning or critical alert fired for it.",
             steps=[(None, RED), (0.99, YELLOW), (0.999, GREEN)],
             bounds=(0.0, 1.0),
-            no_value="needs deploy/prometheus/rules.yml",
         ),
         bar_gauge(
             "Most time in alert",
@@ -397,7 +435,7 @@ def _good_time() -> list[Panel]:
         ),
         time_series(
             "Firing alerts",
-            [Query('count by (severity) (ALERTS{alertstate="firing"})', "{{severity}}")],
+            [Query("sum by (severity) (vqmon_alerts_firing)", "{{severity}}")],
             description="How many, by severity.",
             bars=True,
             stacked=True,
@@ -444,15 +482,15 @@ def _keeping_up() -> list[Panel]:
         ),
         time_series(
             "Queued bytes",
-            [Query(f"sum by (stage) (vqmon_queue_bytes{{{INSTANCE}}})", "{{stage}}")],
+            [Query(f"sum by (stream) (vqmon_queue_bytes{{{INSTANCE}}})", "{{stream}}")],
             unit="bytes",
             description="Encoded media waiting. Queues are bounded: at the bound the oldest is dropped and counted.",
             stacked=True,
         ),
         time_series(
             "Queue depth",
-            [Query(f"sum by (stage) (vqmon_queue_depth{{{INSTANCE}}})", "{{stage}}")],
-            description="Items waiting in each stage.",
+            [Query(f"sum by (stream) (vqmon_queue_depth{{{INSTANCE}}})", "{{stream}}")],
+            description="Segments that wait to be scored.",
         ),
         time_series(
             "Dropped frames",
@@ -467,7 +505,7 @@ def _keeping_up() -> list[Panel]:
         ),
         time_series(
             "Decode errors",
-            [Query(f'sum by (stream) (rate(vqmon_stream_errors_total{{{INSTANCE},kind="decode"}}{RATE}))', "{{stream}}")],
+            [Query(f"sum by (stream) (rate(vqmon_decode_errors_total{{{INSTANCE}}}{RATE}))", "{{stream}}")],
             unit="ops",
             description="Packets or frames that could not be decoded.",
         ),
@@ -485,16 +523,18 @@ def _scoring() -> list[Panel]:
     buckets = f"sum by (le, metric) (rate(vqmon_scorer_duration_seconds_bucket{{{INSTANCE}}}{RATE}))"
     return [
         time_series(
-            "Scorer time per batch, 95th percentile",
+            "Scorer time per segment, 95th percentile",
             [Query(f"histogram_quantile(0.95, {buckets})", "{{metric}}")],
             unit="s",
-            description="Wall-clock time of one call of each metric.",
+            description="Wall-clock time that each metric takes for one segment.",
+            width=6,
         ),
         time_series(
-            "Scorer time per batch, median",
+            "Scorer time per segment, median",
             [Query(f"histogram_quantile(0.5, {buckets})", "{{metric}}")],
             unit="s",
-            description="Wall-clock time of one call of each metric.",
+            description="Wall-clock time that each metric takes for one segment.",
+            width=6,
         ),
         time_series(
             "Scorer load",
@@ -502,12 +542,14 @@ def _scoring() -> list[Panel]:
             unit="percentunit",
             description="Share of one core's time that each metric takes.",
             stacked=True,
+            width=6,
         ),
         time_series(
             "Scorer failures",
             [Query(f"sum by (metric) (increase(vqmon_scorer_failures_total{{{INSTANCE}}}{RATE}))", "{{metric}}")],
             description="Segments on which a metric raised.",
             bars=True,
+            width=6,
         ),
     ]
 

@@ -178,7 +178,8 @@ def _label_variable(name: str, label: str, query: str, *, several: bool = False)
 
 def _annotations(one_stream: bool, incident_tags: Sequence[str]) -> list[Json]:
     grafana = {"type": "grafana", "uid": "-- Grafana --"}
-    selector = 'alertstate="firing",stream="$stream"' if one_stream else 'alertstate="firing"'
+    selector = '{stream="$stream"}' if one_stream else ""
+    firing = '{alertstate="firing",stream="$stream"}' if one_stream else '{alertstate="firing"}'
     return [
         {
             "name": "Annotations & Alerts",
@@ -196,18 +197,25 @@ def _annotations(one_stream: bool, incident_tags: Sequence[str]) -> list[Json]:
             "iconColor": "red",
             "target": {"type": "tags", "tags": ["vqmon", *incident_tags], "matchAny": False, "limit": 100},
         },
-        {
-            "name": "Prometheus alerts",
-            "datasource": SOURCE,
-            "enable": True,
-            "iconColor": "orange",
-            "expr": f"sum by (alertname, severity, stream, rendition, feature) (ALERTS{{{selector}}})",
-            "step": "10s",
-            "titleFormat": "{{alertname}}",
-            "textFormat": "{{stream}} {{rendition}} {{feature}}",
-            "tagKeys": "severity,stream,rendition,feature",
-        },
+        _alert_marks("Alerts", f"sum by (alertname, severity, stream) (vqmon_alerts_firing{selector}) > 0", shown=True),
+        _alert_marks(
+            "Prometheus rules", f"max by (alertname, severity, stream, rendition, feature) (ALERTS{firing})", shown=False
+        ),
     ]
+
+
+def _alert_marks(name: str, expr: str, *, shown: bool) -> Json:
+    return {
+        "name": name,
+        "datasource": SOURCE,
+        "enable": shown,
+        "iconColor": "orange",
+        "expr": expr,
+        "step": "10s",
+        "titleFormat": "{{alertname}}",
+        "textFormat": "{{stream}} {{rendition}} {{feature}}",
+        "tagKeys": "severity,stream,rendition,feature",
+    }
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from monitor.protocols import Feature
@@ -225,6 +225,30 @@ def bar_gauge(
             "orientation": "horizontal",
             "displayMode": "basic",
             "showUnfilled": True,
+        },
+        no_value=no_value,
+    )
+
+
+def heatmap(title: str, query: Query, *, description: str, no_value: str) -> Panel:
+    """Counts over time and size, from the buckets of a histogram (one series for each upper edge)."""
+    return Panel(
+        "heatmap",
+        title,
+        [replace(query, heatmap=True)],
+        description,
+        width=COLUMNS // 2,
+        height=9,
+        defaults={"custom": {"hideFrom": {"legend": False, "tooltip": False, "viz": False}}},
+        options={
+            "calculate": False,
+            "cellGap": 1,
+            "color": {"mode": "scheme", "scheme": "Oranges", "steps": 64, "exponent": 0.5, "fill": "dark-orange"},
+            "filterValues": {"le": 1e-9},
+            "legend": {"show": True},
+            "rowsFrame": {"layout": "auto"},
+            "tooltip": {"show": True, "yHistogram": False},
+            "yAxis": {"axisPlacement": "left", "reverse": False},
         },
         no_value=no_value,
     )

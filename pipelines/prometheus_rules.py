@@ -40,7 +40,6 @@ IQR_OF_DEVIATION = 1.349
 """Interquartile range of the normal distribution in standard deviations: a robust deviation that PromQL can compute."""
 
 FRESH = "vqmon:segment_score:fresh"
-GOOD = "vqmon:stream:good"
 TARGET = "{{ $labels.stream }}{{ with $labels.rendition }}/{{ . }}{{ end }}"
 
 Json = dict[str, Any]
@@ -65,9 +64,7 @@ def build(rules: Iterable[AlertRule] | None = None) -> Json:
 
 
 def _recordings(rules: Iterable[AlertRule], features: Mapping[str, Feature]) -> list[Json]:
-    firing = 'ALERTS{alertstate="firing",severity=~"critical|warning",stream!=""}'
-    up = f"max by (stream) (last_over_time(vqmon_stream_up{HOLD}))"
-    recordings: list[Json] = [{"record": GOOD, "expr": f"{up} unless on (stream) {firing}\nor\n0 * {up}"}]
+    recordings: list[Json] = []
     for rule in rules:
         if isinstance(rule, kinds.DropRule):
             for name in rule.features:
@@ -103,26 +100,23 @@ def _alerts(rule: AlertRule, features: Mapping[str, Feature]) -> Iterator[Json]:
                     rule, _fall(rule, features[name]), (rule.recent_segments - 1) * SEGMENT_SECONDS, {"feature": name}
                 )
         case kinds.StreamDownRule():
-            yield _alert(rule, f"max by (stream, rendition) (last_over_time(vqmon_stream_up{HOLD})) == 0", hold)
+            yield _alert(rule, f"{_UP} == 0", hold)
         case kinds.ManifestStaleRule():
-            expr = f"{_age('vqmon_manifest_last_change_timestamp_seconds')}\n> {rule.targets:g} * {_target_duration()}"
-            yield _alert(rule, expr, hold)
+            age = f"time() - {_newest('vqmon_manifest_last_change_timestamp_seconds')}"
+            yield _alert(rule, f"{age} > {rule.targets:g} * {_TARGET_DURATION}\nand\n{_UP_NOW} == 1", hold)
         case kinds.StalledRule():
-            age = _age("vqmon_stream_last_frame_timestamp_seconds")
-            longest = rule.segment_durations * SEGMENT_SECONDS
-            bound = f"clamp_min({rule.segment_durations:g} * {_target_duration()}, {rule.min_seconds:g})"
-            yield _alert(rule, f"{age}\n> (\n  {bound}\n  or\n  0 * {age} + {longest:g}\n)", hold)
+            yield _alert(rule, _stalled(rule.segment_durations), hold)
         case kinds.SegmentMissingRule():
             window = max(60.0, rule.window_seconds)
             expr = f"{_increase('vqmon_segments_missing_total', 'stream, rendition', window)} > {rule.count - 0.5:g}"
             yield _alert(rule, expr, hold, keep=rule.quiet_seconds)
         case kinds.DecodeErrorsRule():
-            errors = f'sum by (stream, rendition) (rate(vqmon_stream_errors_total{{kind="decode"}}{HOLD}))'
+            errors = f"sum by (stream, rendition) (rate(vqmon_decode_errors_total{HOLD}))"
             yield _alert(rule, f"{errors} > {rule.above:g}", rule.window_seconds)
         case kinds.ReferenceLostRule():
-            yield _alert(rule, f"max by (stream, rendition) (last_over_time(vqmon_reference_up{HOLD})) == 0", hold)
+            yield _alert(rule, f"{_newest('vqmon_reference_up')} == 0", hold)
         case kinds.MonitorLaggingRule():
-            lag = f"max by (stream, rendition) (last_over_time(vqmon_pipeline_lag_seconds{HOLD}))"
+            lag = f"max by (stream) (last_over_time(vqmon_pipeline_lag_seconds{HOLD}))"
             yield _alert(rule, f"{lag} > {max(rule.min_seconds, rule.segment_durations * SEGMENT_SECONDS):g}", hold)
         case kinds.ScorerFailingRule():
             failures = _increase("vqmon_scorer_failures_total", "metric", 120)
@@ -152,12 +146,29 @@ def _fall(rule: kinds.DropRule, feature: Feature) -> str:
     )
 
 
-def _age(family: str) -> str:
-    return f"(time() - max by (stream, rendition) (last_over_time({family}{HOLD})))"
+def _newest(family: str) -> str:
+    return f"max by (stream, rendition) (last_over_time({family}{HOLD}))"
 
 
-def _target_duration() -> str:
-    return f"max by (stream, rendition) (last_over_time(vqmon_manifest_target_duration_seconds{HOLD}))"
+_UP = _newest("vqmon_stream_up")
+_UP_NOW = "max by (stream, rendition) (vqmon_stream_up)"
+"""Without looking back: the series ends with the input, and silence after the end is no fault."""
+_TARGET_DURATION = _newest("vqmon_manifest_target_duration_seconds")
+
+
+def _stalled(durations: float) -> str:
+    """Nothing new for a minute, or for five where ``durations`` segments take longer than a minute.
+
+    Asks whether the newest segment changes: how old it is depends on the stream's own latency. A series that is younger than
+    the window has not had the time.
+    """
+    newest = "vqmon_stream_last_frame_timestamp_seconds"
+
+    def still(window: str) -> str:
+        return f"max by (stream, rendition) (changes({newest}[{window}]) == 0 and {newest} offset {window})"
+
+    slow = f"{_TARGET_DURATION} > {60 / durations:g}"
+    return f"(\n  {still('1m')} unless {slow}\n  or\n  {still('5m')}\n)\nand\n{_UP_NOW} == 1"
 
 
 def _increase(family: str, labels: str, seconds: float) -> str:
@@ -217,7 +228,7 @@ class _Words(string.Formatter):
     """Turns a rule's template (``{value:.0f}``) into Prometheus' (``{{ printf "%.0f" $value }}``)."""
 
     def __init__(self, rule: AlertRule, for_seconds: float, threshold: float | None) -> None:
-        timed = isinstance(rule, kinds.ManifestStaleRule | kinds.StalledRule)
+        timed = isinstance(rule, kinds.ManifestStaleRule)
         self._words = {
             "alert": rule.name,
             "stream": "{{ $labels.stream }}",
@@ -251,7 +262,7 @@ _OTHER_WORDS = {
         "packager first (process, disk, upload to the origin), then at a cache that serves an old playlist.",
     ),
     "stalled": (
-        "{target}: no new pictures for {seconds:.0f} s",
+        "{target}: no new pictures for a minute or longer",
         "The input is up, yet no segment with decodable pictures arrives. Look for missing or empty segments at the "
         "packager, and at the encoder's input.",
     ),

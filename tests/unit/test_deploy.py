@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -177,3 +180,12 @@ def test_container_starts_the_command_with_the_mounted_configuration() -> None:
     (command,) = instructions("CMD")
     config_path = yaml.safe_load(command)[-1]
     assert on_host("vqmon", config_path) == DEPLOY / "vqmon.yaml"
+
+
+def test_kernels_are_compiled_by_the_user_into_the_cache_before_it_becomes_a_volume() -> None:
+    (compiling,) = [line for line in instructions("RUN") if line.startswith("python -c")]
+    for statement in ast.parse(shlex.split(compiling)[2]).body:
+        if isinstance(statement, ast.ImportFrom):
+            module = importlib.import_module(statement.module or "")
+            assert all(hasattr(module, alias.name) for alias in statement.names)
+    assert DOCKERFILE.index("USER ") < DOCKERFILE.index("warm_up") < DOCKERFILE.index("VOLUME ")
