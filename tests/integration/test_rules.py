@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
 
-from tests.integration.services import binary
+from tests.integration.services import binary, start_alertmanager
 
 DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 RULES = DEPLOY / "prometheus/rules.yml"
@@ -58,3 +60,38 @@ def test_the_rules_tests_notice_a_mistake(tmp_path: Path, alert: str, mistake: s
     (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules), encoding="utf-8")
     (tmp_path / "rules_test.yml").write_text(yaml.safe_dump(tests), encoding="utf-8")
     assert run(promtool, "test", "rules", tmp_path / "rules_test.yml").returncode == 1
+
+
+def test_alertmanager_hides_consequences_and_nothing_else(tmp_path: Path) -> None:
+    alerts = {
+        ("StreamDown", "news", "720p"): "active",
+        ("BlackPicture", "news", "720p"): "suppressed",
+        ("BlackPicture", "news", "360p"): "active",
+        ("VeryLowScore", "news", "360p"): "suppressed",
+        ("LowScore", "sport", "720p"): "active",
+        ("NoScores", "sport", ""): "suppressed",
+        ("MonitorDown", "", ""): "active",
+        ("ScorerFailing", "", ""): "active",
+    }
+    body = [
+        {"labels": {name: value for name, value in zip(("alertname", "stream", "rendition"), key, strict=True) if value}}
+        for key in alerts
+    ]
+    with start_alertmanager(tmp_path, (DEPLOY / "alertmanager/alertmanager.yml").read_text(encoding="utf-8")) as url:
+        assert httpx.post(f"{url}/api/v2/alerts", json=body, timeout=10).status_code == 200
+        states = ask_states(url, 20.0, alerts)
+    assert states == alerts
+
+
+def ask_states(url: str, seconds: float, wanted: dict[tuple[str, str, str], str]) -> dict[tuple[str, str, str], str]:
+    """Each alert's state once it is as wanted, or as it is when time is up: Alertmanager judges when it groups."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = {}
+        for alert in httpx.get(f"{url}/api/v2/alerts", timeout=10).json():
+            labels = alert["labels"]
+            key = (labels["alertname"], labels.get("stream", ""), labels.get("rendition", ""))
+            found[key] = alert["status"]["state"]
+        if found == wanted or time.monotonic() > deadline:
+            return found
+        time.sleep(0.5)

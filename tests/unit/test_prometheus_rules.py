@@ -144,9 +144,9 @@ def test_inhibitions_are_the_engines(name: str) -> None:
     assert {other for other in ENGINE if inhibited(labels_of(other), labels_of(name))} == causes(name)
 
 
-@pytest.mark.parametrize(("source", "target"), list(itertools.product(ENGINE, ENGINE)))
-def test_inhibition_stays_within_the_rendition(source: str, target: str) -> None:
-    if source not in WHOLE_MONITOR:
+@pytest.mark.parametrize("source", sorted(set(ENGINE) - WHOLE_MONITOR))
+def test_inhibition_stays_within_the_rendition(source: str) -> None:
+    for target in ENGINE:
         assert not inhibited(labels_of(source), labels_of(target, rendition="360p"))
         assert not inhibited(labels_of(source), labels_of(target, stream="sport"))
         assert not inhibited({"alertname": source}, {"alertname": target})
