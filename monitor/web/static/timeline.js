@@ -28,7 +28,7 @@ export function timeline(rows, incidents, events, period, now, width) {
       const labelMs = ((each.name.length * 7 + 28) * (period.until - period.since)) / width;
       const narrow = end - each.starts_ms < labelMs;
       const before = narrow && end + labelMs > period.until;
-      const from = before ? end - labelMs : Math.max(each.starts_ms, period.since);
+      const from = before ? each.starts_ms - labelMs : Math.max(each.starts_ms, period.since);
       let lane = lanes.findIndex((until) => until <= from);
       if (lane < 0) lane = lanes.length;
       lanes[lane] = narrow && !before ? end + labelMs : end;
