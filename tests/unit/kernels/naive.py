@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 
@@ -51,3 +52,20 @@ def mask_means(luma: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.int6
             samples[row, column] = inner.size
             means[row, column] = inner.mean() if inner.size else 0.0
     return means, samples
+
+
+def ssim(distorted: NDArray[Any], reference: NDArray[Any], peak: int) -> float:
+    taps = np.exp(-0.5 * (np.arange(-5, 6) / 1.5) ** 2)
+    window = np.outer(taps, taps) / taps.sum() ** 2
+    d, r = (sliding_window_view(plane.astype(np.float64), (11, 11)) for plane in (distorted, reference))
+
+    def mean(values: NDArray[Any]) -> NDArray[Any]:
+        smoothed: NDArray[Any] = (values * window).sum(axis=(2, 3))
+        return smoothed
+
+    mean_d, mean_r = mean(d), mean(r)
+    covariance = mean(d * r) - mean_d * mean_r
+    variances = mean(d * d) - mean_d**2 + mean(r * r) - mean_r**2
+    luminance, contrast = (0.01 * peak) ** 2, (0.03 * peak) ** 2
+    numerator = (2 * mean_d * mean_r + luminance) * (2 * covariance + contrast)
+    return float((numerator / ((mean_d**2 + mean_r**2 + luminance) * (variances + contrast))).mean())

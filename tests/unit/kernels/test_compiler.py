@@ -15,8 +15,29 @@ import numpy as np
 from monitor.kernels import error
 plane = np.arange(64, dtype=np.uint8).reshape(8, 8)
 print(error.squared_error(plane, plane[::-1].copy()))
-stats = getattr(error._squared_error_8bit, "stats", None)
-print(sum(stats.cache_hits.values()) if stats else "plain", bool(stats and stats.cache_path))
+stats = error._squared_error_8bit.stats
+print(sum(stats.cache_hits.values()), bool(stats.cache_path))
+"""
+
+EVERY_KERNEL = """
+import numba
+import numpy as np
+from monitor.kernels import edges, error, luma, moments, noise, similarity
+
+print(numba.config.DISABLE_JIT)
+for kind, peak in ((np.uint8, 255), (np.uint16, 1023)):
+    rng = np.random.default_rng(3)
+    plane, other = (rng.integers(0, peak + 1, (19, 23)).astype(kind) for _ in range(2))
+    plane.flags.writeable = other.flags.writeable = False
+    print(error.squared_error(plane, other))
+    counted = luma.levels(plane, peak=peak, dark=peak // 3, black=peak // 9, white=peak - peak // 9)
+    print(counted.block_sums.tolist(), *counted[1:])
+    print(*(f"{value:.5g}" for value in edges.sobel_moments(plane)))
+    print(*(profile.tolist() for profile in edges.difference_profiles(plane)))
+    print(*(each.tolist() for each in noise.mask_means(plane, peak)))
+    print(f"{similarity.ssim(plane, other, peak):.5f}")
+for filtered in (np.int16, np.float32):
+    print(moments.variance(rng.integers(-1020, 1021, (9, 31)).astype(filtered)))
 """
 
 
@@ -47,15 +68,19 @@ for locator in CacheImpl._locator_classes:
     assert run(nowhere + RUN)[0] == run(RUN)[0]
 
 
-def test_kernels_run_as_plain_python_without_the_compiler() -> None:
-    assert run(RUN, NUMBA_DISABLE_JIT="1") == [run(RUN)[0], "plain False"]
+def test_every_kernel_gives_the_same_as_plain_python() -> None:
+    plain, compiled = run(EVERY_KERNEL, NUMBA_DISABLE_JIT="1"), run(EVERY_KERNEL)
+    assert (plain[0], compiled[0]) == ("1", "0")
+    assert plain[1:] == compiled[1:]
 
 
 VECTORISED = """
-import sys
 import numpy as np
 from monitor.kernels import {modules}
 
+single = np.float32
+rows = np.zeros(4 * similarity.TAPS * similarity.PITCH, single), np.zeros(4 * similarity.PITCH, single)
+SSIM = (single(9), single(9)), (single(6), single(58)), similarity._weights(), *rows
 for kind in (np.uint8, np.uint16):
     plane = np.zeros((64, 256), kind)
     plane.flags.writeable = False
@@ -77,6 +102,7 @@ CALLS = [
     ("luma", "_counts", "(plane, plane[0, 0], plane[0, 0], plane[0, 0], np.zeros((2, 256), np.uint8))"),
     ("edges", "_sobel_sums", "(plane, np.zeros(256, np.float32), np.zeros(256, np.float32))"),
     ("edges", "_difference_sums", "(plane, np.zeros(255, np.uint32), np.zeros(63, np.uint32))"),
+    ("similarity", "_ssim_sum", "(plane, plane, *SSIM)"),
     ("noise", "_mask_sums", "(plane, np.zeros(256, np.int16), room, sums)"),
 ]
 
