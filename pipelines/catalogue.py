@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monitor.protocols import Reference
 from monitor.scorers import specs
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.text import Text
 
     from monitor.protocols import Feature, MetricSpec
+
+BEGIN, END = "<!-- metrics -->", "<!-- /metrics -->"
+"""Where the README's table lies."""
 
 
 def _number(value: float) -> str:
@@ -23,43 +28,61 @@ def _range(feature: Feature) -> str:
 
 
 def _direction(feature: Feature) -> str:
-    return {True: "higher", False: "lower", None: "descriptor"}[feature.higher_is_better]
+    return {True: "higher is better", False: "lower is better", None: "a descriptor"}[feature.higher_is_better]
 
 
-def as_table() -> Table:
-    """The metrics for a terminal."""
-    from rich.table import Table
+def as_list() -> Text:
+    """The metrics for a terminal, wrapped by whoever prints it."""
+    from rich.text import Text
 
-    table = Table(
-        title="Metrics", caption="More in `vqmon metrics --json`: definition, source, thresholds.", box=None, pad_edge=False
-    )
-    for heading in ("metric", "feature", "unit", "range", "better", "zero means", "no data means"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in {"metric", "feature"})
+    text = Text()
+    for spec in specs():
+        text.append(spec.name, "bold")
+        text.append(f"  {spec.title} ({spec.reference.value}). {spec.summary}\n")
+        for features in _alike(spec):
+            text.append(f"    {', '.join(feature.name for feature in features)}", "cyan")
+            first = features[0]
+            text.append(f"  {first.unit + ', ' if first.unit else ''}{_range(first)}, {_direction(first)}\n")
+            text.append(f"        0: {first.zero}\n        no data: {first.no_data}\n", "dim")
+    text.append("\nMore in `vqmon metrics --json`: source, model, thresholds.", "dim")
+    return text
+
+
+def _alike(spec: MetricSpec) -> list[list[Feature]]:
+    """A metric's features, those together that differ in nothing but their names."""
+    groups: dict[tuple[object, ...], list[Feature]] = {}
+    for feature in spec.features:
+        key = (feature.unit, feature.minimum, feature.maximum, feature.higher_is_better, feature.zero, feature.no_data)
+        groups.setdefault(key, []).append(feature)
+    return list(groups.values())
+
+
+def as_markdown() -> str:
+    """The README's table."""
+    rows = ["| metric | feature | unit | range | better | 0 means | no data means |", "|---|---|---|---|---|---|---|"]
     for spec in specs():
         for position, feature in enumerate(spec.features):
-            table.add_row(
-                f"[bold]{spec.name}[/]" if position == 0 else "",
-                feature.name,
+            kind = "with reference" if spec.reference is Reference.FULL else "no reference"
+            name = f"**{spec.name}** ({kind})" if position == 0 else ""
+            cells = (
+                name,
+                f"`{feature.name}`",
                 feature.unit,
                 _range(feature),
                 _direction(feature),
                 feature.zero,
                 feature.no_data,
             )
-    return table
+            rows.append(f"| {' | '.join(cells)} |")
+    definitions = [f"* **{spec.name}**: {spec.summary} Source: {spec.source}." for spec in specs()]
+    return "\n".join([*rows, "", *definitions]) + "\n"
 
 
-def as_markdown() -> str:
-    """The README's table."""
-    rows = ["| metric | feature | unit | range | better | needs reference | definition |", "|---|---|---|---|---|---|---|"]
-    for spec in specs():
-        for feature in spec.features:
-            needs = "yes" if spec.reference.value == "full-reference" else "no"
-            rows.append(
-                f"| `{spec.name}` | `{feature.name}` | {feature.unit} | {_range(feature)} | {_direction(feature)} | {needs} "
-                f"| {spec.summary} |"
-            )
-    return "\n".join(rows) + "\n"
+def renewed(readme: str) -> str:
+    """``readme`` with its metric table as the specs have it."""
+    head, _, rest = readme.partition(BEGIN)
+    _, _, tail = rest.partition(END)
+    return f"{head}{BEGIN}\n{as_markdown()}{END}{tail}"
 
 
 def as_json() -> str:
@@ -102,3 +125,8 @@ def _document(spec: MetricSpec) -> dict[str, object]:
 
 def _finite(value: float) -> float | str:
     return value if math.isfinite(value) else ("inf" if value > 0 else "-inf")
+
+
+if __name__ == "__main__":  # ``python -m pipelines.catalogue`` renews the README
+    path = Path("README.md")
+    path.write_text(renewed(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -35,14 +35,7 @@ RAISED_BY: dict[FaultKind, frozenset[str]] = {
     FaultKind.BLACK: frozenset({"BlackPicture"}),
     FaultKind.MISSING_SEGMENT: frozenset({"SegmentMissing"}),
 }
-"""Names of the alerts that a fault must raise: at least one of them on each of its renditions."""
-CONSEQUENCES: dict[FaultKind, frozenset[str]] = {
-    FaultKind.BITRATE_COLLAPSE: frozenset(),
-    FaultKind.FREEZE: SCORE_ALERTS,
-    FaultKind.BLACK: SCORE_ALERTS | {"FrozenPicture"},
-    FaultKind.MISSING_SEGMENT: frozenset(),
-}
-"""Alerts that are true as well while the fault lasts: a picture that stands still no longer resembles the reference."""
+"""Names of the alerts that a fault must raise: at least one of them on each of its renditions, and no others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,13 +134,11 @@ class Finding:
     rendition: str
     raised: tuple[Alert, ...]
     """Incidents that name the fault."""
-    consequences: tuple[Alert, ...]
-    """Incidents that follow from it."""
 
     @property
     def resolved(self) -> bool:
         """Whether all its incidents are over."""
-        return all(alert.state is AlertState.RESOLVED for alert in (*self.raised, *self.consequences))
+        return all(alert.state is AlertState.RESOLVED for alert in self.raised)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,26 +191,17 @@ def verdict(
             number
             for number, fault in enumerate(plan.faults)
             if (number, alert.rendition) in explained
-            and alert.name in RAISED_BY[fault.kind] | CONSEQUENCES[fault.kind]
+            and alert.name in RAISED_BY[fault.kind]
             and fault.start_seconds - early_seconds <= begin <= fault.end_seconds + grace_seconds
         ]
         if not candidates:
             unexpected.append(alert)
             continue
-        # Where the grace of one fault reaches into the next, the one that names the alert and began last is the cause.
-        faults = plan.faults
-        cause = max(
-            candidates, key=lambda number: (alert.name in RAISED_BY[faults[number].kind], faults[number].start_seconds)
-        )
+        # Where the grace of one fault reaches into the next, the one that began last is the cause.
+        cause = max(candidates, key=lambda number: plan.faults[number].start_seconds)
         explained[cause, alert.rendition].append(alert)
 
-    findings = []
-    for (number, rung), found in explained.items():
-        names = RAISED_BY[plan.faults[number].kind]
-        raised = tuple(alert for alert in found if alert.name in names)
-        findings.append(
-            Finding(plan.faults[number], rung, raised, tuple(alert for alert in found if alert.name not in names))
-        )
+    findings = [Finding(plan.faults[number], rung, tuple(raised)) for (number, rung), raised in explained.items()]
     return Verdict(
         matched=tuple(finding for finding in findings if finding.raised and finding.resolved),
         missed=tuple(finding for finding in findings if not finding.raised),
