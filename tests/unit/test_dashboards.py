@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from monitor import scorers
 from monitor.protocols import Feature
 from pipelines import dashboards
-from pipelines.panels import GREEN, GREY, RED, UNITS, YELLOW, feature_steps
+from pipelines.dashboards.panels import GREEN, GREY, RED, UNITS, YELLOW, feature_steps
 from tests.unit.grafana_stand_in import TOKEN, GrafanaStandIn
 
 BUILT = dashboards.build()
@@ -177,9 +179,8 @@ def test_push_without_a_folder_goes_to_the_root() -> None:
     assert set(grafana.folder_of.values()) == {""}
 
 
-def test_main_writes_the_committed_files(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(dashboards.write, "__defaults__", (tmp_path,))
-    dashboards.main()
-    assert capsys.readouterr().out.splitlines() == [str(tmp_path / f"{name}.json") for name in NAMES]
+def test_command_writes_the_files(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pipelines.dashboards", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [str(tmp_path / f"{name}.json") for name in NAMES]
+    assert (tmp_path / f"{NAMES[0]}.json").read_text(encoding="utf-8") == dashboards.to_text(BUILT[NAMES[0]])

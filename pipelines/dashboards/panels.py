@@ -19,6 +19,8 @@ UNITS = {"dB": "dB", "ratio": "percentunit", "seconds": "s", "code value": "none
 
 SOURCE: Json = {"type": "prometheus", "uid": "${datasource}"}
 GREEN, YELLOW, RED, GREY = "green", "yellow", "red", "text"
+RATE = "[$__rate_interval]"
+"""The window of every ``rate``: Grafana makes it four scrapes at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,3 +370,7 @@ def lay_out(rows: Iterable[Row]) -> list[Json]:
             line_height = max(line_height, panel.height)
         y = top if row.folded else y + line_height
     return placed
+
+
+UP = values({"0": ("down", RED), "1": ("up", GREEN)})
+"""How ``vqmon_stream_up`` reads."""

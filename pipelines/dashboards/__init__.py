@@ -6,17 +6,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from monitor import scorers
 from monitor.grafana import GrafanaClient
 from monitor.protocols import MetricSpec
-from pipelines.dashboard_rows import fleet_rows, health_rows, stream_rows
-from pipelines.panels import SCHEMA_VERSION, SOURCE, Json, Row, lay_out
+from pipelines.dashboards.fleet import fleet_rows
+from pipelines.dashboards.health import health_rows
+from pipelines.dashboards.panels import SCHEMA_VERSION, SOURCE, Json, Row, lay_out
+from pipelines.dashboards.stream import stream_rows
 
-FOLDER = Path(__file__).parent.parent / "dashboards"
+FOLDER = Path(__file__).parents[2] / "dashboards"
 STREAM_QUALITY, FLEET_OVERVIEW, MONITOR_HEALTH = "vqmon-stream-quality", "vqmon-fleet-overview", "vqmon-monitor-health"
 
 
@@ -216,13 +217,3 @@ def _alert_marks(name: str, expr: str, *, shown: bool) -> Json:
         "textFormat": "{{stream}} {{rendition}} {{feature}}",
         "tagKeys": "severity,stream,rendition,feature",
     }
-
-
-def main() -> None:
-    """Write the dashboards to the repository and say which."""
-    for path in write():
-        sys.stdout.write(f"{path}\n")
-
-
-if __name__ == "__main__":
-    main()
