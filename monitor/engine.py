@@ -7,7 +7,8 @@ knows no threads, clocks or sinks; ``monitor.scheduling`` decides when and where
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -40,9 +41,10 @@ class _Member:
 
     scorer: Scorer[Frame] | Scorer[FramePair]
     format: VideoFormat | None = None
-    refused: str = ""
-    """Why it can't take the current format."""
+    refused: bool = False
+    """Whether it can't take the current format."""
     failures: int = 0
+    """Frames in a row on which it raised."""
 
     @property
     def spec(self) -> MetricSpec:
@@ -51,6 +53,39 @@ class _Member:
     @property
     def full_reference(self) -> bool:
         return self.spec.reference is Reference.FULL
+
+    @property
+    def failing(self) -> bool:
+        """Whether it is switched off."""
+        return self.failures >= MAX_FAILURES
+
+    def prepare(self, video_format: VideoFormat) -> None:
+        """Begin with frames of another format, whatever happened with the last one.
+
+        Raises:
+            UnsupportedFormat: the metric can't take them.
+        """
+        self.format, self.refused, self.failures = video_format, False, 0
+        try:
+            self.scorer.prepare(video_format)
+        except UnsupportedFormat:
+            raise
+        except Exception:
+            self.failures = MAX_FAILURES - 1  # a scorer that is not prepared is not asked again
+            raise
+
+    def score(self, item: Frame | FramePair) -> list[Score]:
+        """The scores of one item.
+
+        Raises:
+            ValueError: a score breaks the promises of ``monitor.protocols.Scorer``.
+        """
+        scores = list(self.scorer.score([item]))  # type: ignore[list-item]  # members get what they ask for
+        known = {feature.name for feature in self.spec.features}
+        for score in scores:
+            if score.feature not in known or math.isnan(score.value):
+                raise ValueError(f"metric {self.spec.name} gave {score.feature} = {score.value}")
+        return scores
 
 
 @dataclass(slots=True, eq=False)
@@ -84,11 +119,16 @@ class SegmentScorer:
     """Monotonic seconds, for ``score_seconds``."""
     threads: int = 1
     """Decoder threads for each segment."""
+    on_refused: Callable[[str, str], None] | None = None
+    """Told which metric can't take a format, and why, once for each format; by default that is logged."""
     _members: list[_Member] = field(init=False)
     _end: Fraction | None = field(default=None, init=False)
+    """Media time at which the last segment ended; ``None`` before the first and after one that gave no picture."""
+    _sequence: int | None = field(default=None, init=False)
     _format: VideoFormat | None = field(default=None, init=False)
     _codec: str = field(default="", init=False)
     _referenced: bool | None = field(default=None, init=False)
+    _inconvertible: tuple[VideoFormat, VideoFormat] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._members = [_Member(scorer) for scorer in self.scorers]
@@ -115,13 +155,16 @@ class SegmentScorer:
             download_seconds=segment.download_seconds,
             published_at=segment.published_at,
         )
+        pass_ = _Pass(self, segment, reference)
         try:
-            pass_ = _Pass(self, segment, reference)
             with segment.decode(keyframes_only=self.sampler.keyframes_only, threads=self.threads) as decoded:
                 pass_.run(decoded)
         except SourceError as error:
+            self._break()
             event = self._event(EventKind.SEGMENT_BAD, segment, str(error), reason=error.reason, value=segment.sequence)
             return Outcome(SegmentResult(facts, (), (), self.timer() - began), (event,))
+        finally:
+            self._sequence = segment.sequence
         facts = pass_.facts(facts, decoded)
         models = {feature.name: member.spec.model for member in self._members for feature in member.spec.features}
         result = SegmentResult(
@@ -129,46 +172,63 @@ class SegmentScorer:
             scores=pool_segment(facts, pass_.scores, models),
             frame_scores=tuple(sorted(pass_.scores, key=lambda score: score.index)),
             score_seconds=self.timer() - began,
-            failed=tuple(pass_.failed),
+            failed=tuple(member.spec.name for member in self._members if member.failing or member.spec.name in pass_.raised),
         )
-        events = self._events(
-            segment, facts, paired=pass_.paired, wanted_reference=reference is not None and self.full_reference
-        )
-        return Outcome(result, (*pass_.events, *events))
+        return Outcome(result, (*pass_.events, *self._events(segment, facts, reference)))
 
     def close(self) -> None:
         """Close the scorers."""
         for member in self._members:
             member.scorer.close()
 
+    def _refuse(self, member: _Member, error: UnsupportedFormat) -> None:
+        if self.on_refused is not None:
+            self.on_refused(member.spec.name, str(error))
+        else:
+            log.warning("%s/%s: %s", self.stream, self.rendition, error)
+
+    def _break(self) -> None:
+        """Forget earlier frames and where they ended: what comes next does not follow them."""
+        self._end = None
+        self.sampler.reset()
+        for member in self._members:
+            member.scorer.reset()
+
     def _event(
         self, kind: EventKind, segment: EncodedSegment, detail: str = "", *, reason: str = "", value: float = 0.0
     ) -> SourceEvent:
         return SourceEvent(kind, self.stream, self.rendition, segment.started_at, detail, reason, value)
 
-    def _events(self, segment: EncodedSegment, facts: Segment, *, paired: int, wanted_reference: bool) -> list[SourceEvent]:
+    def _events(self, segment: EncodedSegment, facts: Segment, reference: ReferenceWindow | None) -> Iterable[SourceEvent]:
         """What the decoded segment says about its stream."""
-        events = []
         if facts.decode_errors:
             detail = f"{facts.decode_errors} of {facts.frames_expected} frames could not be decoded"
-            events.append(self._event(EventKind.DECODE_ERROR, segment, detail, value=facts.decode_errors))
+            yield self._event(EventKind.DECODE_ERROR, segment, detail, value=facts.decode_errors)
         if facts.frames_decoded == 0:
             detail = f"segment {segment.sequence} ({segment.size} bytes) holds no picture that can be decoded"
-            events.append(self._event(EventKind.SEGMENT_BAD, segment, detail, reason="decode", value=segment.sequence))
+            yield self._event(EventKind.SEGMENT_BAD, segment, detail, reason="decode", value=segment.sequence)
         if facts.format is not None:
             if self._format is not None and (facts.format, facts.codec) != (self._format, self._codec):
                 detail = f"{self._codec} {self._format} became {facts.codec} {facts.format}"
-                events.append(self._event(EventKind.FORMAT_CHANGED, segment, detail))
+                yield self._event(EventKind.FORMAT_CHANGED, segment, detail)
             self._format, self._codec = facts.format, facts.codec
-        if wanted_reference and facts.frames_sampled:
-            if paired and self._referenced is not True:
-                self._referenced = True
-                events.append(self._event(EventKind.REFERENCE_BACK, segment))
-            elif not paired and self._referenced is not False:
-                self._referenced = False
-                detail = f"no reference picture at the times of segment {segment.sequence}"
-                events.append(self._event(EventKind.REFERENCE_LOST, segment, detail))
-        return events
+        if reference is not None and self.full_reference and facts.frames_sampled:
+            referenced = facts.frames_paired > 0
+            if referenced and self._referenced is not True:
+                yield self._event(EventKind.REFERENCE_BACK, segment)
+            elif not referenced and self._referenced is not False:
+                yield self._event(EventKind.REFERENCE_LOST, segment, _unpaired(segment, reference))
+            self._referenced = referenced
+
+
+def _unpaired(segment: EncodedSegment, reference: ReferenceWindow) -> str:
+    """Why no frame of a segment found its reference frame."""
+    if reference.has_utc is None:
+        return f"nothing of the reference has arrived at segment {segment.sequence}"
+    if reference.has_utc is not segment.has_utc:
+        dated, undated = ("the reference", "the rendition") if reference.has_utc else ("the rendition", "the reference")
+        return f"no common timeline: {dated} has EXT-X-PROGRAM-DATE-TIME and {undated} does not"
+    return f"no reference picture at the times of segment {segment.sequence}"
 
 
 class _Pass:
@@ -180,7 +240,7 @@ class _Pass:
         self._reference = reference if owner.full_reference else None
         self.scores: list[Score] = []
         self.events: list[SourceEvent] = []
-        self.failed: dict[str, None] = {}
+        self.raised: set[str] = set()
         self.sampled = 0
         self.paired = 0
         self._seconds: dict[str, float] = {}
@@ -225,7 +285,7 @@ class _Pass:
         owner = self._owner
         first = True
         if self._segment.discontinuity:
-            self._reset()
+            owner._break()
         for frame in decoded.frames(owner.sampler):
             if first:
                 self._check_continuity(decoded)
@@ -234,31 +294,35 @@ class _Pass:
             self._score_alone(frame)
             if reader is not None:
                 self._score_beside(frame, reader, offset)
-        if decoded.end is not None and decoded.start is not None:
+        if first:
+            self._check_continuity(decoded)  # decoded, though nothing of it was sampled
+        if decoded.end is None or decoded.start is None:
+            owner._break()
+        else:
             whole = decoded.frames_decoded >= decoded.frames_expected
             owner._end = decoded.end if whole else max(decoded.end, decoded.start + self._segment.duration)
 
     def _check_continuity(self, decoded: DecodedSegment) -> None:
-        """Forget earlier frames where the timeline jumped without being flagged."""
+        """Forget earlier frames where the timeline jumped without being flagged.
+
+        A gap after segments that were lost or dropped is no jump of the timeline; their loss is an event of its own.
+        """
         end, start = self._owner._end, decoded.start
-        if end is None or start is None or self._segment.discontinuity:
+        if end is None or start is None:
             return
         jump = start - end
         if abs(jump + WRAP) <= GAP_TOLERANCE:
             detail = f"the 33-bit clock wrapped before segment {self._segment.sequence}"
             self.events.append(self._owner._event(EventKind.DISCONTINUITY, self._segment, detail, reason="wrap"))
         elif abs(jump) > GAP_TOLERANCE:
-            reason = "pts_gap" if jump > 0 else "pts_back"
-            detail = f"presentation time jumped by {float(jump):+.3f} s before segment {self._segment.sequence}"
-            self.events.append(
-                self._owner._event(EventKind.DISCONTINUITY, self._segment, detail, reason=reason, value=float(jump))
-            )
-            self._reset()
-
-    def _reset(self) -> None:
-        self._owner.sampler.reset()
-        for member in self._owner._members:
-            member.scorer.reset()
+            last = self._owner._sequence
+            if jump < 0 or last is None or self._segment.sequence <= last + 1:
+                reason = "pts_gap" if jump > 0 else "pts_back"
+                detail = f"presentation time jumped by {float(jump):+.3f} s before segment {self._segment.sequence}"
+                self.events.append(
+                    self._owner._event(EventKind.DISCONTINUITY, self._segment, detail, reason=reason, value=float(jump))
+                )
+            self._owner._break()
 
     def _score_alone(self, frame: Frame) -> None:
         for member in self._owner._members:
@@ -266,54 +330,48 @@ class _Pass:
                 self._apply(member, frame, frame.format)
 
     def _score_beside(self, frame: Frame, reader: ReferenceReader, offset: Fraction) -> None:
+        owner = self._owner
         found = reader.frame_at(frame.pts + offset, frame.duration)
         if found is None:
             return
         try:
-            pair = FramePair(self._owner.convert(frame, found.format), found)
+            pair = FramePair(owner.convert(frame, found.format), found)
         except UnsupportedFormat as error:
-            for member in self._owner._members:
-                if member.full_reference:
-                    self._refuse(member, error)
+            if owner._inconvertible != (frame.format, found.format):
+                owner._inconvertible = (frame.format, found.format)
+                for member in owner._members:
+                    if member.full_reference:
+                        owner._refuse(member, error)
             return
         self.paired += 1
-        for member in self._owner._members:
+        for member in owner._members:
             if member.full_reference:
                 self._apply(member, pair, found.format)
 
     def _apply(self, member: _Member, item: Frame | FramePair, video_format: VideoFormat) -> None:
         """Score one item with one metric; a metric that fails costs its own values and nothing else."""
-        if member.failures >= MAX_FAILURES:
-            return
         owner = self._owner
         began = owner.timer()
         try:
             if member.format != video_format:
-                member.format, member.refused = video_format, ""
-                member.scorer.prepare(video_format)
-            if member.refused:
+                member.prepare(video_format)
+            if member.refused or member.failing:
                 return
-            self.scores.extend(member.scorer.score([item]))  # type: ignore[list-item]  # members get what they ask for
+            self.scores.extend(member.score(item))
         except UnsupportedFormat as error:
-            self._refuse(member, error)
+            member.refused = True
+            owner._refuse(member, error)
         except Exception:
             member.failures += 1
-            self.failed[member.spec.name] = None
-            switched_off = member.failures >= MAX_FAILURES
+            self.raised.add(member.spec.name)
             log.exception(
                 "%s/%s: metric %s failed on segment %s%s",
                 owner.stream,
                 owner.rendition,
                 member.spec.name,
                 self._segment.sequence,
-                "; it is switched off until the stream restarts" if switched_off else "",
+                "; it is switched off until the format changes" if member.failing else "",
             )
         else:
             member.failures = 0
         self._seconds[member.spec.name] = self._seconds.get(member.spec.name, 0.0) + owner.timer() - began
-
-    def _refuse(self, member: _Member, error: UnsupportedFormat) -> None:
-        if not member.refused:
-            member.refused = str(error)
-            self.failed[member.spec.name] = None
-            log.warning("%s/%s: metric %s: %s", self._owner.stream, self._owner.rendition, member.spec.name, error)

@@ -49,7 +49,10 @@ class Exhibit:
 
 
 class RecentSegments:
-    """The last segments of every rendition, encoded; the oldest go first when they exceed ``max_bytes`` together."""
+    """The last segments of every rendition, encoded; the oldest go first when they exceed ``max_bytes`` together.
+
+    The newest one always stays, however large it is.
+    """
 
     def __init__(self, max_bytes: int = 64 << 20) -> None:
         self._max_bytes = max_bytes
@@ -60,10 +63,13 @@ class RecentSegments:
     def add(self, exhibit: Exhibit) -> None:
         """Remember a segment."""
         facts = exhibit.result.segment
+        key = (facts.stream, facts.rendition, facts.start_ms)
         with self._lock:
-            self._exhibits[(facts.stream, facts.rendition, facts.start_ms)] = exhibit
+            if (before := self._exhibits.pop(key, None)) is not None:
+                self._bytes -= before.segment.size
+            self._exhibits[key] = exhibit
             self._bytes += exhibit.segment.size
-            while self._bytes > self._max_bytes and self._exhibits:
+            while self._bytes > self._max_bytes and len(self._exhibits) > 1:
                 _, oldest = self._exhibits.popitem(last=False)
                 self._bytes -= oldest.segment.size
 
@@ -169,7 +175,7 @@ class EvidenceArchive:
     def _prune(self, *, keep: Path) -> None:
         """Remove the oldest folders until the directory fits."""
         folders = sorted(
-            (path for path in self._directory.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime
+            (path for path in self._directory.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime_ns
         )
         sizes = {folder: sum(file.stat().st_size for file in folder.iterdir()) for folder in folders}
         total = sum(sizes.values())

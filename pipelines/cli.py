@@ -9,19 +9,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from monitor import __version__
 from monitor.errors import ConfigError, VqmonError
 from pipelines import options
-from pipelines.logs import configure_logging
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pipelines.files import FileScores
+from pipelines.logs import complain, configure_logging
 
 app = typer.Typer(
     name="vqmon",
@@ -39,8 +34,9 @@ def main() -> NoReturn:
     """Entry point of the ``vqmon`` command."""
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()  # here, where a reader that has left is no surprise
     except VqmonError as error:
-        _complain(str(error))
+        complain(str(error))
         sys.exit(2 if isinstance(error, ConfigError) else 1)
     except typer.TyperException as error:
         error.show()  # type: ignore[attr-defined]  # every exception that typer raises has it
@@ -51,10 +47,6 @@ def main() -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output left; not our failure
         sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _complain(message: str) -> None:
-    print(f"vqmon: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201  # this is what the user sees
 
 
 def _names(values: list[str] | None) -> list[str]:
@@ -80,14 +72,14 @@ def _root(
 @app.command()
 def metrics(json_: options.Json = False) -> None:
     """List the metrics: unit, range, direction, and what zero and no data mean."""
-    from pipelines.catalogue import as_json, as_table
+    from pipelines.catalogue import as_json, as_list
 
     if json_:
         print(as_json())  # noqa: T201
     else:
         from rich.console import Console
 
-        Console().print(as_table())
+        Console(highlight=False).print(as_list())
 
 
 @app.command()
@@ -102,14 +94,20 @@ def score(
     verbose: options.Verbose = False,
 ) -> None:
     """Score files without a reference: blur, blockiness, noise, exposure, black, freeze, SI/TI ..."""
-    from monitor.protocols import Reference
-    from pipelines.files import choose_metrics
+    from pipelines.scoring import run_scoring
 
     configure_logging(verbose=verbose)
-    _check_output(output, output_format)
-    _run_files(
-        files, None, choose_metrics(_names(metrics), Reference.NONE), sampling, rate, output, output_format, quiet=quiet
+    code = run_scoring(
+        files,
+        None,
+        _names(metrics),
+        sampling=sampling,
+        per_second=rate,
+        output=output,
+        output_format=output_format,
+        quiet=quiet,
     )
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -125,13 +123,20 @@ def compare(
     verbose: options.Verbose = False,
 ) -> None:
     """Score a file beside its reference: PSNR, SSIM. Frames are paired by presentation time from each file's first frame."""
-    from monitor.protocols import Reference
-    from pipelines.files import choose_metrics
+    from pipelines.scoring import run_scoring
 
     configure_logging(verbose=verbose)
-    _check_output(output, output_format)
-    chosen = choose_metrics(_names(metrics), Reference.FULL)
-    _run_files([distorted], reference, chosen, sampling, rate, output, output_format, quiet=quiet)
+    code = run_scoring(
+        [distorted],
+        reference,
+        _names(metrics),
+        sampling=sampling,
+        per_second=rate,
+        output=output,
+        output_format=output_format,
+        quiet=quiet,
+    )
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -244,71 +249,6 @@ def push(
         raise ConfigError("no token for Grafana; set VQMON_GRAFANA_TOKEN or give --token")
     for line in push_all(url, token, folder):
         print(line)  # noqa: T201
-
-
-def _check_output(output: Path | None, output_format: str | None) -> None:
-    """Refuse before an hour of scoring what could not be written after it."""
-    from monitor.errors import SinkError, UnknownName
-    from pipelines.scorefiles import FORMATS
-
-    if output_format is not None and output_format not in FORMATS:
-        raise UnknownName("output format", output_format, FORMATS)
-    if output is not None and str(output) != "-":
-        folder = output.parent
-        if not folder.is_dir():
-            raise SinkError(f"can't write {output}: there is no folder {folder}")
-        if output.is_dir() or not os.access(output if output.exists() else folder, os.W_OK):
-            raise SinkError(f"can't write {output}: {'it is a folder' if output.is_dir() else 'permission denied'}")
-
-
-def _run_files(
-    files: Sequence[str],
-    reference: str | None,
-    chosen: Sequence[object],
-    sampling: str,
-    rate: float,
-    output: Path | None,
-    output_format: str | None,
-    *,
-    quiet: bool,
-) -> None:
-    from monitor.errors import SinkError
-    from pipelines.display import file_progress, file_table
-    from pipelines.files import score_file
-    from pipelines.scorefiles import WRITERS
-
-    scored: list[FileScores] = []
-    for path in files:
-        with file_progress(path, quiet=quiet) as progress:
-            scored.append(
-                score_file(
-                    path,
-                    chosen,  # type: ignore[arg-type]  # specs, imported lazily
-                    reference=reference,
-                    sampling=sampling,
-                    per_second=rate,
-                    threads=os.cpu_count() or 1,
-                    progress=progress,
-                )
-            )
-    to_stdout = (output is not None and str(output) == "-") or (output is None and output_format is not None)
-    if output is not None or to_stdout:
-        text = WRITERS[output_format or (output.suffix[1:] if output and output.suffix[1:] in WRITERS else "json")](scored)
-        if to_stdout:
-            sys.stdout.write(text)
-        elif output is not None:
-            try:
-                output.write_text(text, encoding="utf-8")
-            except OSError as error:
-                raise SinkError(f"can't write {output}: {error.strerror or error}") from error
-    if not quiet and not to_stdout:
-        from rich.console import Console
-
-        for scores in scored:
-            Console().print(file_table(scores))
-    for scores in scored:
-        for warning in scores.warnings:
-            _complain(f"warning: {warning}")
 
 
 if __name__ == "__main__":

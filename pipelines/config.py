@@ -79,9 +79,14 @@ class SecretConfig(_Model):
             return value
         try:
             assert self.file is not None
-            return self.file.read_text(encoding="utf-8").strip()
+            value = self.file.read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ConfigError(f"can't read the secret file {self.file}: {error.strerror}") from error
+        except UnicodeDecodeError:
+            raise ConfigError(f"the secret file {self.file} is no text") from None
+        if not value:
+            raise ConfigError(f"the secret file {self.file} is empty")
+        return value
 
 
 class WebhookConfig(_Model):
@@ -230,8 +235,15 @@ def _known_keys(location: tuple[int | str, ...]) -> set[str]:
 
 
 def stream_name(url: str) -> str:
-    """A name for a stream given as a bare URL: host and last folder, or a file's stem."""
-    parts = urlsplit(url)
+    """A name for a stream given as a bare URL: host and last folder, or a file's stem.
+
+    Raises:
+        ConfigError: it is no URL.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ConfigError("an input is no address that can be understood; check its host and port") from None
     if not parts.scheme or parts.scheme == "file":
         return Path(parts.path or url).stem or "stream"
     folders = [part for part in parts.path.split("/") if part]

@@ -1,9 +1,14 @@
-"""Where log lines go."""
+"""Where log lines and complaints go."""
 
 from __future__ import annotations
 
 import logging
 import sys
+
+
+def complain(message: str) -> None:
+    """One line on standard error for the person at the terminal."""
+    print(f"vqmon: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
 
 
 def configure_logging(*, verbose: bool) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 from rich.console import Console
 from rich.live import Live
 from rich.markup import escape
+from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
@@ -43,7 +44,8 @@ class _Row:
     result: SegmentResult | None = None
     up: bool | None = None
     seen: float = 0.0
-    alerts: set[str] = field(default_factory=set)
+    alerts: dict[str, str] = field(default_factory=dict)
+    """Names of the alerts that fire, by fingerprint."""
 
 
 class WatchScreen:
@@ -75,7 +77,7 @@ class WatchScreen:
 
     def listening(self, url: str) -> None:
         """Say where the dashboard is."""
-        self._console.print(f"dashboard: [link={url}]{url}[/link]  metrics: {url.rstrip('/')}/metrics")
+        self._say(Text.assemble("dashboard: ", (url, Style(link=url)), f"  metrics: {url.rstrip('/')}/metrics"))
 
     def result(self, result: SegmentResult) -> None:
         """A segment was scored."""
@@ -92,27 +94,34 @@ class WatchScreen:
         if event.kind in _ONE_SHOT and not self._quiet:
             where = f"{event.stream}/{event.rendition}" if event.rendition else event.stream
             what = event.kind.replace("_", " ")
-            self._console.print(f"[dim]{event.at:%H:%M:%S}[/] {escape(where)}: {what} {escape(event.detail)}")
+            self._say(f"[dim]{event.at:%H:%M:%S}[/] {escape(where)}: {what} {escape(event.detail)}")
 
     def alert(self, alert: Alert) -> None:
         """An alert fired or resolved."""
         with self._lock:
             for key, row in self._rows.items():
                 if key[0] == alert.stream and alert.rendition in ("", key[1]):
-                    (row.alerts.add if alert.state is AlertState.FIRING else row.alerts.discard)(alert.name)
+                    if alert.state is AlertState.FIRING:
+                        row.alerts[alert.fingerprint] = alert.name
+                    else:
+                        row.alerts.pop(alert.fingerprint, None)
         where = "/".join(part for part in (alert.stream, alert.rendition) if part) or "monitor"
         moment = alert.ends_at if alert.state is AlertState.RESOLVED and alert.ends_at else alert.starts_at
         firing = alert.state is AlertState.FIRING
         label = f"[{_COLOURS[alert.severity]}]{'FIRING':9}[/]" if firing else f"[green]{'resolved':9}[/]"
         who = f"{alert.severity:8} [bold]{alert.name}[/] {escape(where)}"
-        self._console.print(f"[dim]{moment:%H:%M:%S}[/] {label} {who}: {escape(alert.summary)}")
+        self._say(f"[dim]{moment:%H:%M:%S}[/] {label} {who}: {escape(alert.summary)}")
         for name in alert.evidence if firing else ():
             if name.endswith(".jpg"):
-                self._console.print(f"         [dim]evidence: {escape(name)}[/]")
+                self._say(f"         [dim]evidence: {escape(name)}[/]")
+
+    def _say(self, line: str | Text) -> None:
+        """One line, however long: who pipes it into a file can search it."""
+        self._console.print(line, soft_wrap=True)
 
     def _render(self) -> RenderableType:
         with self._lock:
-            rows = {key: _Row(row.result, row.up, row.seen, set(row.alerts)) for key, row in sorted(self._rows.items())}
+            rows = {key: _Row(row.result, row.up, row.seen, dict(row.alerts)) for key, row in sorted(self._rows.items())}
         present = [
             name
             for name in HEADLINES
@@ -129,7 +138,9 @@ class WatchScreen:
             table.add_column(feature(name)[1].title, justify="right", no_wrap=True)
         table.add_column("alerts")
         for (stream, rendition), row in rows.items():
-            table.add_row(stream, rendition, *_facts(row), *(_value(row, name) for name in present), _state(row))
+            table.add_row(
+                escape(stream), escape(rendition), *_facts(row), *(_value(row, name) for name in present), _state(row)
+            )
         return table
 
 
@@ -150,5 +161,5 @@ def _value(row: _Row, name: str) -> str:
 
 def _state(row: _Row) -> str:
     if row.alerts:
-        return f"[bold red]{', '.join(sorted(row.alerts))}[/]"
+        return f"[bold red]{', '.join(sorted(set(row.alerts.values())))}[/]"
     return "[red]down[/]" if row.up is False else "[green]ok[/]" if row.result else ""

@@ -8,12 +8,14 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from types import FrameType
 
+from monitor.errors import ConfigError
 from pipelines.config import StreamConfig, WatchConfig, check_config, load_config, stream_name
 from pipelines.live import LiveMonitor, Summary
-from pipelines.logs import configure_logging
+from pipelines.logs import complain, configure_logging
 from pipelines.screen import WatchScreen
 
 CONFIG_SUFFIXES = (".yaml", ".yml")
@@ -31,11 +33,14 @@ def build_config(inputs: Sequence[str], *, stream: Mapping[str, object], top: Ma
         ConfigError: a setting is wrong.
     """
     changes, settings = _given(stream), _given(top)
-    if len(inputs) == 1 and inputs[0].lower().endswith(CONFIG_SUFFIXES):
-        config = load_config(Path(inputs[0]))
+    files = [word for word in inputs if word.lower().endswith(CONFIG_SUFFIXES)]
+    if files and len(inputs) > 1:
+        raise ConfigError(f"{files[0]} is a configuration; give it alone, or give inputs alone")
+    if files:
+        config = load_config(Path(files[0]))
         document = config.model_dump(exclude_unset=True)
         document["streams"] = [merged(one.model_dump(exclude_unset=True), changes) for one in config.streams]
-        return check_config(merged(document, settings), where=inputs[0])
+        return check_config(merged(document, settings), where=files[0])
     names = unique_names([stream_name(url) for url in inputs])
     streams = [{"name": name, "url": url, **changes} for name, url in zip(names, inputs, strict=True)]
     return check_config({"streams": streams, **settings}, where="command line")
@@ -62,12 +67,11 @@ def merged(below: Mapping[str, object], above: Mapping[str, object]) -> dict[str
 
 def unique_names(names: Sequence[str]) -> list[str]:
     """``names`` with ``-2``, ``-3`` ... after repeated ones."""
-    seen: dict[str, int] = {}
-    unique = []
+    unique: dict[str, None] = {}
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        unique.append(name if seen[name] == 1 else f"{name}-{seen[name]}")
-    return unique
+        numbered = (f"{name}-{number}" for number in count(2))
+        unique[next(one for one in chain((name,), numbered) if one not in unique)] = None
+    return list(unique)
 
 
 @contextmanager
@@ -113,9 +117,9 @@ def run_watch(config: WatchConfig, *, quiet: bool = False, verbose: bool = False
 
 def _farewell(summary: Summary, streams: Sequence[StreamConfig]) -> None:
     for failure in summary.failures:
-        print(f"vqmon: {failure}", file=sys.stderr)  # noqa: T201
+        complain(failure)
     if summary.lost:
-        print(f"vqmon: {summary.lost} segments could not be stored and are lost", file=sys.stderr)  # noqa: T201
+        complain(f"{summary.lost} results and events could not be stored and are lost")
     if summary.segments:
         plural = "" if len(streams) == 1 else "s"
         fired = sum(alert.ends_at is None for alert in summary.alerts)

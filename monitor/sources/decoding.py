@@ -8,14 +8,17 @@ unpadded.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Self
 
 import av
 import av.error
 import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
 
 from monitor.errors import BadMedia, NoVideo
 from monitor.types import Frame, Plane, VideoFormat
@@ -32,35 +35,41 @@ if TYPE_CHECKING:
 
     VideoPacket = av.Packet[Any]
 
-PROBE = {"probesize": str(1 << 20), "fpsprobesize": "0"}
+REORDERED_PACKETS = 64
+"""Among so many first packets is the one shown first: decoders hold back at most 16 frames (32 fields) to reorder them."""
+
+FORMATS = "mpegts,mov,matroska,flv,h264,hevc,av1,obu,ivf,mpegvideo,mpeg"
+"""Demuxers that may open a segment. The bytes come from the network: a playlist or a concat script among them would make
+FFmpeg open further addresses and local files."""
+
+PROBE = {"probesize": str(1 << 20), "fpsprobesize": "0", "format_whitelist": FORMATS}
 """How the demuxer finds the streams: within a segment's first megabyte, guessing no frame rate."""
 
 PROBE_WITHOUT_DECODING = {**PROBE, "skip_frame": "all"}
 """The same without decoding pictures on the way, which costs as much as a 1080p key frame (15 ms of 17). Not for decoding
 every frame: that is how libavcodec learns how many frames to reorder where the stream does not say."""
 
-_DEEP_NAMES = {9: "9le", 10: "10le", 12: "12le", 14: "14le", 16: "16le"}
+_AS_IT_IS = re.compile(r"(yuvj?4[0-4][0-4]p|gray)((9|10|12|14|16)le)?")
+"""Pixel formats whose planes are handed on as they are."""
+
+_DEPTHS = (8, 9, 10, 12, 14, 16)
 
 
 def planar_format(name: str) -> str:
     """The planar YCbCr or grey pixel format to hold frames of the FFmpeg format ``name``.
 
     The name itself where frames can be taken as they are; else the nearest planar format that loses nothing (or, from
-    RGB, 4:4:4 at the same depth), so that a metric never sees packed, palette or big-endian samples.
+    RGB, 4:4:4 at the same depth), so that a metric never sees packed, palette, bitmap or big-endian samples.
     """
-    if name.startswith("yuvj"):
-        return name  # same samples as "yuv", flagged full range
-    description = av.VideoFormat(name)
-    if description.is_rgb or description.has_palette:
-        depth = max(component.bits for component in description.components)
-        return f"yuv444p{_DEEP_NAMES.get(depth, '')}"
-    components = description.components
-    planar = len({component.plane for component in components}) == len(components)
-    alpha = len(components) in (2, 4)
-    if planar and not alpha and not description.is_big_endian:
+    if _AS_IT_IS.fullmatch(name):
         return name
-    depth = max(component.bits for component in components)
-    suffix = _DEEP_NAMES.get(depth, "")
+    description = av.VideoFormat(name)
+    components = description.components
+    deepest = max(component.bits for component in components)
+    depth = next((depth for depth in _DEPTHS if depth >= deepest), _DEPTHS[-1])
+    suffix = "" if depth == 8 else f"{depth}le"
+    if _is_rgb(description):
+        return f"yuv444p{suffix}"
     if len(components) < 3:
         return f"gray{suffix}"
     halved = (description.chroma_width(16) == 8, description.chroma_height(16) == 8)
@@ -68,11 +77,19 @@ def planar_format(name: str) -> str:
     return f"yuv{sampling}p{suffix}"
 
 
+def _is_rgb(description: av.VideoFormat) -> bool:
+    return description.is_rgb or description.has_palette
+
+
 def video_format(frame: VideoFrame) -> VideoFormat:
-    """What the code values of a decoded, planar ``frame`` mean."""
+    """What the code values of a decoded, planar ``frame`` mean.
+
+    Where the stream does not say, YCbCr is taken to be of limited range and grey of full range, as FFmpeg does.
+    """
     description = frame.format
-    full_range = description.name.startswith("yuvj") or int(frame.color_range) == 2
     grey = len(description.components) < 3
+    tagged = int(frame.color_range)
+    full_range = description.name.startswith("yuvj") or tagged == ColorRange.JPEG or (grey and tagged != ColorRange.MPEG)
     return VideoFormat(
         width=frame.width,
         height=frame.height,
@@ -118,7 +135,15 @@ def planes_of(frame: VideoFrame, description: VideoFormat) -> tuple[Plane, ...]:
 
 
 class SegmentDecoding:
-    """One pass over the frames of one segment (``monitor.protocols.DecodedSegment``)."""
+    """One pass over the frames of one segment (``monitor.protocols.DecodedSegment``).
+
+    Args:
+        packets: Encoded video, in decoding order.
+        context: The decoder.
+        time_base: Of the packets, seconds.
+        frame_rate: Nominal frames per second, 0 when unknown.
+        origin: Media time that becomes zero.
+    """
 
     def __init__(
         self,
@@ -176,7 +201,7 @@ class SegmentDecoding:
     def _decoded(self) -> Iterator[VideoFrame]:
         """Every picture the decoder gives, hopping over packets that it refuses."""
         for packet in self._packets:
-            if packet.size:
+            if not packet.is_discard:  # an edit list's lead-in is decoded and not shown
                 self.frames_expected += 1
             try:
                 yield from self._context.decode(packet)
@@ -200,8 +225,7 @@ class SegmentDecoding:
         return Fraction(1 / self.frame_rate).limit_denominator(90_000) if self.frame_rate else Fraction(0)
 
     def _frame(self, decoded: VideoFrame, index: int, pts: Fraction, duration: Fraction, *, keyframe: bool) -> Frame:
-        target = planar_format(decoded.format.name)
-        picture = decoded if target == decoded.format.name else self._reformatter.reformat(decoded, format=target)
+        picture = self._planar(decoded)
         description = video_format(picture)
         if description == self.format:
             description = self.format  # one object for all frames of a format
@@ -215,11 +239,38 @@ class SegmentDecoding:
             keyframe=keyframe,
         )
 
+    def _planar(self, decoded: VideoFrame) -> VideoFrame:
+        target = planar_format(decoded.format.name)
+        if target == decoded.format.name:
+            return decoded
+        if _is_rgb(decoded.format):  # as FFmpeg's tools do unless told otherwise
+            return self._reformatter.reformat(
+                decoded, format=target, dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG
+            )
+        return self._reformatter.reformat(decoded, format=target)
+
 
 def _configure(context: CodecContext, *, keyframes_only: bool, threads: int) -> None:
     context.thread_count = threads
     context.thread_type = "AUTO" if threads != 1 else "NONE"
     context.skip_frame = "NONKEY" if keyframes_only else "DEFAULT"
+
+
+def video_stream(container: av.container.InputContainer, label: str) -> VideoStream:
+    """The stream to look at; closes the container where there is none.
+
+    Raises:
+        NoVideo: there is none; the message says what there is instead.
+        BadMedia: this build of FFmpeg has no decoder for it.
+    """
+    stream = best_video(container)
+    if stream is not None and stream.codec_context is not None:
+        return stream
+    kinds = sorted({other.type for other in container.streams})
+    container.close()
+    if stream is not None:
+        raise BadMedia(f"{label}: this build of FFmpeg has no decoder for its video", reason="decode")
+    raise NoVideo(f"{label} has no video stream, only {' and '.join(kinds) or 'nothing'}", reason="no_video")
 
 
 def best_video(container: av.container.InputContainer) -> VideoStream | None:
@@ -262,10 +313,7 @@ class ByteSegment:
         """
         container, stream = self._opened(PROBE_WITHOUT_DECODING)
         with container:
-            rate = stream.average_rate or stream.guessed_rate
-            return _span(
-                _demuxed(container, stream), _time_base(stream), 1 / Fraction(rate) if rate else Fraction(0), self._label
-            )
+            return stream_span(container, stream, self._label)
 
     def decode(self, *, keyframes_only: bool = False, threads: int = 1) -> SegmentDecoding:
         """Open the segment for one pass over its frames.
@@ -294,11 +342,7 @@ class ByteSegment:
         except (av.error.FFmpegError, ValueError) as error:
             text = f"{self._label} ({len(self.data)} bytes) is no media that can be read: {_reason(error)}"
             raise BadMedia(text, reason="demux") from error
-        stream = best_video(container)
-        if stream is None:
-            container.close()
-            raise NoVideo(f"{self._label} has no video stream", reason="no_video")
-        return container, stream
+        return container, video_stream(container, self._label)
 
 
 def stream_span(container: av.container.InputContainer, stream: VideoStream, label: str) -> tuple[Fraction, Fraction]:
@@ -307,8 +351,27 @@ def stream_span(container: av.container.InputContainer, stream: VideoStream, lab
     Raises:
         BadMedia: no packet has a time.
     """
-    rate = stream.average_rate or stream.guessed_rate
-    return _span(_demuxed(container, stream), _time_base(stream), 1 / Fraction(rate) if rate else Fraction(0), label)
+    rate = nominal_rate(stream)
+    return _span(_demuxed(container, stream), _time_base(stream), 1 / rate if rate else Fraction(0), label)
+
+
+def stream_start(container: av.container.InputContainer, stream: VideoStream, label: str) -> Fraction:
+    """Media time of a stream's first frame, from its first packets.
+
+    Raises:
+        BadMedia: no packet has a time.
+    """
+    packets = islice(_demuxed(container, stream), REORDERED_PACKETS)
+    return _span(packets, _time_base(stream), Fraction(0), label)[0]
+
+
+def announced_duration(container: av.container.InputContainer, stream: VideoStream) -> Fraction | None:
+    """Seconds of video that the container writes down, as MP4 and Matroska do; others are guessed at by FFmpeg, wrongly."""
+    if "mp4" in container.format.name and stream.duration:
+        return stream.duration * _time_base(stream)
+    if "matroska" in container.format.name and container.duration and len(container.streams) == 1:  # of the longest stream
+        return Fraction(container.duration, av.time_base)
+    return None
 
 
 def stream_decoding(
@@ -321,11 +384,19 @@ def stream_decoding(
 ) -> SegmentDecoding:
     """One pass over the frames of an open container, which it closes at its end; ``origin`` becomes time zero."""
     _configure(stream.codec_context, keyframes_only=keyframes_only, threads=threads)
-    rate = stream.average_rate or stream.guessed_rate
     decoding = SegmentDecoding(
-        _demuxed(container, stream), stream.codec_context, _time_base(stream), float(rate) if rate else 0.0, origin
+        _demuxed(container, stream), stream.codec_context, _time_base(stream), float(nominal_rate(stream)), origin
     )
     return decoding.owning(container)
+
+
+def nominal_rate(stream: VideoStream) -> Fraction:
+    """Frames per second as the container or, failing that, the codec says; 0 when unknown.
+
+    FFmpeg's own guess comes last: where it was not allowed to look at timestamps (``fpsprobesize``) it is the field rate.
+    """
+    rate = stream.average_rate or stream.codec_context.framerate or stream.guessed_rate
+    return Fraction(rate) if rate else Fraction(0)
 
 
 def _time_base(stream: VideoStream) -> Fraction:
@@ -336,7 +407,7 @@ def _span(
     packets: Iterator[VideoPacket], time_base: Fraction, frame_duration: Fraction, label: str
 ) -> tuple[Fraction, Fraction]:
     """First presentation time and end of the last frame of a run of packets."""
-    shown = [(packet.pts, packet.duration or 0) for packet in packets if packet.pts is not None]
+    shown = [(packet.pts, packet.duration or 0) for packet in packets if packet.pts is not None and not packet.is_discard]
     if not shown:
         raise BadMedia(f"{label} has no packet with a presentation time", reason="demux")
     (first, _), (last, last_duration) = min(shown), max(shown)

@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
-from monitor.errors import NoVideo
-from monitor.sources.decoding import SegmentDecoding, best_video, stream_decoding, stream_span
-from monitor.sources.failures import classify
+from monitor.sources.decoding import (
+    SegmentDecoding,
+    announced_duration,
+    stream_decoding,
+    stream_span,
+    stream_start,
+    video_stream,
+)
+from monitor.sources.failures import classify, shown
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -41,6 +47,9 @@ class FileSegment:
     discontinuity: bool = False
     published_at: datetime | None = None
     download_seconds: float = 0.0
+    decoding: SegmentDecoding | None = field(default=None, init=False)
+    """The latest pass over it, with its facts."""
+    _start: Fraction | None = field(default=None, init=False)
     _span: tuple[Fraction, Fraction] | None = field(default=None, init=False)
 
     @property
@@ -50,8 +59,16 @@ class FileSegment:
         return path.stat().st_size if path.is_file() else 0
 
     def span(self) -> tuple[Fraction, Fraction]:
-        """Zero, and the time at which the last frame ends."""
-        first, end = self._times()
+        """Zero, and the time at which the last frame ends; reads the whole file.
+
+        Raises:
+            SourceError: as ``decode``.
+        """
+        if self._span is None:
+            container, stream = self._opened()
+            with container:
+                self._span = stream_span(container, stream, self.path)
+        first, end = self._span
         return Fraction(0), end - first
 
     def decode(self, *, keyframes_only: bool = False, threads: int = 1) -> SegmentDecoding:
@@ -60,22 +77,25 @@ class FileSegment:
         Raises:
             SourceError: it can't be opened (the message says why), or holds no video.
         """
-        origin, _ = self._times()
-        container, stream = self._opened()
-        return stream_decoding(container, stream, keyframes_only=keyframes_only, threads=threads, origin=origin)
-
-    def picture_size(self) -> tuple[int, int]:
-        """Width and height as the container announces them."""
-        container, stream = self._opened()
-        with container:
-            return stream.codec_context.width, stream.codec_context.height
-
-    def _times(self) -> tuple[Fraction, Fraction]:
-        if self._span is None:
+        if self._start is None:
             container, stream = self._opened()
             with container:
-                self._span = stream_span(container, stream, self.path)
-        return self._span
+                self._start = stream_start(container, stream, self.path)
+        container, stream = self._opened()
+        self.decoding = stream_decoding(
+            container, stream, keyframes_only=keyframes_only, threads=threads, origin=self._start
+        )
+        return self.decoding
+
+    def announced(self) -> Fraction | None:
+        """Duration in seconds that the container writes down for its video; ``None`` where it does not.
+
+        Raises:
+            SourceError: as ``decode``.
+        """
+        container, stream = self._opened()
+        with container:
+            return announced_duration(container, stream)
 
     def _opened(self) -> tuple[av.container.InputContainer, VideoStream]:
         try:
@@ -84,15 +104,4 @@ class FileSegment:
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise classify(error, self.path, timeout_seconds=OPEN_TIMEOUT_SECONDS) from error
-        stream = best_video(container)
-        if stream is None:
-            container.close()
-            raise NoVideo(
-                f"{self.path} has no video stream, only {_kinds(container)}; expected a video file", reason="no_video"
-            )
-        return container, stream
-
-
-def _kinds(container: av.container.InputContainer) -> str:
-    kinds = sorted({stream.type for stream in container.streams})
-    return " and ".join(kinds) or "nothing"
+        return container, video_stream(container, shown(self.path))

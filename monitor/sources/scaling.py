@@ -15,7 +15,7 @@ from monitor.sources.decoding import planes_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from monitor.types import Frame, VideoFormat
+    from monitor.types import Frame, Plane, VideoFormat
 
 _COLORSPACES = {
     "bt709": Colorspace.ITU709,
@@ -31,12 +31,21 @@ _COLORSPACES = {
 def _native(frame: Frame) -> av.VideoFrame:
     """A libav frame with the pixels of ``frame``."""
     description = frame.format
-    native = av.VideoFrame(description.width, description.height, description.pixel_format)
-    for plane, rows in zip(native.planes, frame.planes, strict=True):
-        target = np.frombuffer(plane, dtype=rows.dtype)  # type: ignore[call-overload]  # planes speak the buffer protocol
-        stride = plane.line_size // rows.itemsize
-        target[: stride * rows.shape[0]].reshape(rows.shape[0], stride)[:, : rows.shape[1]] = rows
+    native = av.VideoFrame(description.width, description.height, _with_chroma(description))
+    planes: list[Plane | None] = [*frame.planes, None, None]
+    for target, plane in zip(native.planes, planes, strict=False):
+        samples = np.frombuffer(target, frame.luma.dtype)  # type: ignore[call-overload]  # planes speak the buffer protocol
+        if plane is None:
+            samples.fill(1 << (description.bit_depth - 1))  # no colour
+        else:
+            height, width = plane.shape
+            samples.reshape(-1, target.line_size // plane.itemsize)[:height, :width] = plane
     return native
+
+
+def _with_chroma(description: VideoFormat) -> str:
+    """The pixel format under which libswscale sees frames: it takes grey for full range whatever it is told."""
+    return description.pixel_format.replace("gray", "yuv420p")
 
 
 def _range(full: bool) -> ColorRange:
@@ -69,7 +78,7 @@ class Converter:
             _native(frame),
             width=target.width,
             height=target.height,
-            format=target.pixel_format,
+            format=_with_chroma(target),
             interpolation=self._interpolation,
             src_colorspace=old_matrix,
             dst_colorspace=new_matrix,

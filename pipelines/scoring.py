@@ -1,0 +1,110 @@
+"""From the words of ``vqmon score`` and ``vqmon compare`` to tables, files and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from monitor.errors import SinkError, SourceError, UnknownName, UnsupportedFormat
+from monitor.protocols import Reference
+from pipelines.display import FileTable, file_progress
+from pipelines.files import FileScores, choose_metrics, score_file
+from pipelines.logs import complain
+from pipelines.scorefiles import FORMATS, WRITERS
+
+STDOUT = Path("-")
+
+
+def run_scoring(
+    files: Sequence[str],
+    reference: str | None,
+    names: Sequence[str],
+    *,
+    sampling: str,
+    per_second: float,
+    output: Path | None,
+    output_format: str | None,
+    quiet: bool,
+) -> int:
+    """Score files one after the other, beside ``reference`` where that is given; the exit code.
+
+    A file that can't be scored costs the others nothing: it is named on standard error, and the code is 1.
+
+    Raises:
+        ConfigError: a setting is wrong.
+        SinkError: ``output`` can't be written.
+    """
+    chosen = choose_metrics(names, Reference.NONE if reference is None else Reference.FULL)
+    if output is None and output_format is not None:
+        output = STDOUT
+    check_output(output, output_format)
+    scored: list[FileScores] = []
+    failed = False
+    for path in files:
+        try:
+            with file_progress(path, quiet=quiet) as progress:
+                scores = score_file(
+                    path,
+                    chosen,
+                    reference=reference,
+                    sampling=sampling,
+                    per_second=per_second,
+                    threads=os.cpu_count() or 1,
+                    progress=progress,
+                )
+        except (SourceError, UnsupportedFormat) as error:
+            complain(str(error))
+            failed = True
+            continue
+        scored.append(scores)
+        if not quiet and output != STDOUT:
+            Console().print(FileTable(scores))
+        for warning in scores.warnings:
+            complain(f"warning: {warning}")
+    if scored and output is not None:
+        _write(scored, output, output_format)
+    return 1 if failed else 0
+
+
+def check_output(output: Path | None, output_format: str | None) -> None:
+    """Refuse before an hour of scoring what could not be written after it.
+
+    Raises:
+        UnknownName: there is no such format.
+        SinkError: the file can't be written.
+    """
+    if output_format is not None and output_format not in FORMATS:
+        raise UnknownName("output format", output_format, FORMATS)
+    if output is None or output == STDOUT or (output.exists() and not output.is_file() and not output.is_dir()):
+        return  # writing to a pipe or a device to try it would be writing
+    new = not output.exists()
+    try:
+        with output.open("a", encoding="utf-8"):
+            pass
+        if new:
+            output.unlink()
+    except OSError as error:
+        raise _unwritable(output, error) from error
+
+
+def _write(scored: Sequence[FileScores], output: Path, output_format: str | None) -> None:
+    """Write in the format named, else in that of the file's suffix, else as JSON."""
+    suffix = output.suffix.removeprefix(".").lower()
+    text = WRITERS[output_format or (suffix if suffix in WRITERS else "json")](scored)
+    if output == STDOUT:
+        sys.stdout.write(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(output, error) from error
+
+
+def _unwritable(output: Path, error: OSError) -> SinkError:
+    missing = isinstance(error, FileNotFoundError) and not output.parent.is_dir()
+    reason = f"there is no folder {output.parent}" if missing else error.strerror or str(error)
+    return SinkError(f"can't write {output}: {reason}")
