@@ -33,6 +33,7 @@ SPEC = MetricSpec(
             zero="no sample is black",
             no_data="no frame was scored",
             display=(0.0, 1.0),
+            pool="p50",  # black for most of a segment counts, wherever in it the black began
             warning=0.95,
             critical=0.98,
         ),
