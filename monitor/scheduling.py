@@ -37,7 +37,15 @@ class Scored:
     reference: ReferenceWindow | None
 
 
-Message = Scored | SourceEvent
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An input that is over because of an error that no retry can mend."""
+
+    event: SourceEvent
+    """What to tell about it."""
+
+
+Message = Scored | SourceEvent | Failed
 """What the scheduler hands to its outlet, in order for each rendition."""
 
 
@@ -68,7 +76,6 @@ class Lane:
     _bytes: int = field(default=0, init=False)
     _busy: bool = field(default=False, init=False)
     _fed: bool = field(default=False, init=False)
-    """Whether the source has ended."""
 
     @property
     def depth(self) -> int:
@@ -79,6 +86,11 @@ class Lane:
     def bytes(self) -> int:
         """Encoded bytes waiting."""
         return self._bytes
+
+    @property
+    def fed(self) -> bool:
+        """Whether its source has ended: nothing more will wait than does now."""
+        return self._fed
 
 
 @dataclass(slots=True, eq=False)
@@ -192,17 +204,25 @@ class Scheduler:
             with lane.source as source:
                 for item in source:
                     if isinstance(item, SourceEvent):
+                        if item.kind is EventKind.ENDED:
+                            self._wait_until_scored(lane)  # the end comes after all that it ends
                         self._outlet(item)
                     else:
                         self._accept(lane, item)
                     if self._stopping:
                         break
-        except VqmonError as error:
+        except Exception as error:  # noqa: BLE001  # _fail logs what is no VqmonError: a bug costs one input, not all
+            self._wait_until_scored(lane)
             self._fail(lane.source, error)
         finally:
             with self._change:
                 lane._fed = True
                 self._change.notify_all()
+
+    def _wait_until_scored(self, lane: Lane) -> None:
+        with self._change:
+            while (lane._inbox or lane._busy) and (self._drain or not self._stopping):
+                self._change.wait(0.5)
 
     def _accept(self, lane: Lane, segment: EncodedSegment) -> None:
         end = Fraction(0)
@@ -244,7 +264,7 @@ class Scheduler:
                         self._add_reference(feed, item)
                     if self._stopping:
                         break
-        except VqmonError as error:
+        except Exception as error:  # noqa: BLE001  # _fail logs what is no VqmonError: a bug costs one input, not all
             self._fail(feed.source, error)
         finally:
             feed.window.end()
@@ -274,16 +294,21 @@ class Scheduler:
             self._change.notify_all()
 
     def _starving(self, feed: ReferenceFeed) -> bool:
-        """Whether some rendition can't go on without more of the reference."""
-        return any(
-            (lane._inbox and not lane._busy and not feed.window.ready(lane._inbox[0].end)) or not (lane._inbox or lane._busy)
-            for lane in feed.lanes
-        )
+        """Whether some rendition can't go on without more of the reference, or none is left that needs what is there.
 
-    def _fail(self, source: Source, error: VqmonError) -> None:
-        log.error("%s/%s: %s", source.stream, source.rendition, error)
+        One that waits for its own source is no reason to read on: what it will ask for would be pushed out of the window.
+        """
+        waits = any(lane._inbox and not lane._busy and not feed.window.ready(lane._inbox[0].end) for lane in feed.lanes)
+        return waits or all(lane._fed and not lane._inbox and not lane._busy for lane in feed.lanes)
+
+    def _fail(self, source: Source, error: Exception) -> None:
+        """Tell that a source has failed for good."""
+        detail = str(error)
+        if not isinstance(error, VqmonError):
+            log.error("%s/%s: its source failed", source.stream, source.rendition, exc_info=error)
+            detail = f"the source failed ({type(error).__name__}); the log has the details"
         reason = error.reason if isinstance(error, SourceError) else "open"
-        self._outlet(SourceEvent(EventKind.DOWN, source.stream, source.rendition, self._utc(), str(error), reason))
+        self._outlet(Failed(SourceEvent(EventKind.DOWN, source.stream, source.rendition, self._utc(), detail, reason)))
 
     # ---- scoring
 

@@ -7,6 +7,7 @@ A group runs in this process or, so that a decoder's crash costs one group and n
 from __future__ import annotations
 
 import fnmatch
+import logging
 import os
 import random
 import threading
@@ -20,7 +21,7 @@ from monitor.evidence import EvidenceArchive, Exhibit, RecentSegments
 from monitor.pairing import ReferenceWindow
 from monitor.protocols import MetricSpec, Reference, Source
 from monitor.sampling import create_sampler
-from monitor.scheduling import Lane, ReferenceFeed, Scheduler, Scored
+from monitor.scheduling import Failed, Lane, Message, ReferenceFeed, Scheduler, Scored
 from monitor.scorers import create_all, resolve, specs
 from monitor.sources import discover
 from monitor.sources.backoff import Backoff
@@ -30,6 +31,12 @@ from monitor.types import Alert, EventKind, SegmentResult, SourceEvent
 from pipelines.config import EvidenceConfig, StreamConfig
 from pipelines.warmup import warm_up
 
+log = logging.getLogger(__name__)
+
+REFERENCE = "reference"
+"""What a reference is called where renditions have names."""
+REFERENCE_RETRY_SECONDS = 10.0
+"""Longest pause between two attempts to open a live stream's reference."""
 EVIDENCE_WIDTH = 1280
 """Pixels: wider frames are shrunk for their evidence, which is for looking, not for measuring."""
 
@@ -45,15 +52,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Unopened:
-    """An input could not be opened; ``retried`` says whether it will be tried again."""
-
-    event: SourceEvent
-    retried: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """An input that could not be opened is open after all."""
+    """A stream can't be opened for now, so that its renditions are not known yet; it is tried again."""
 
     event: SourceEvent
 
@@ -78,7 +77,7 @@ class Gauges:
     """Metric, and the seconds that it took on one segment; all since the last report."""
 
 
-GroupMessage = SegmentResult | SourceEvent | Expected | Unopened | Opened | Gauges
+GroupMessage = SegmentResult | SourceEvent | Expected | Unopened | Failed | Gauges
 Outlet = Callable[[GroupMessage], None]
 
 
@@ -105,8 +104,11 @@ class Group(Protocol):
         """Write the evidence for an alert; paths under the evidence directory.
 
         Raises:
-            SinkError: the directory can't be written.
+            SinkError: the directory can't be written, or the group is gone.
         """
+
+    def close(self) -> None:
+        """End at once what is still going on. Until then evidence can be had, after the end of every input too."""
 
 
 def chosen_metrics(stream: StreamConfig) -> tuple[MetricSpec, ...]:
@@ -209,7 +211,12 @@ class StreamGroup:
             return ()
         return self._archive.collect(alert, exhibit)
 
-    def _pass_on(self, message: Scored | SourceEvent) -> None:
+    def close(self) -> None:
+        self._stop.set()
+        if self._scheduler is not None:
+            self._scheduler.stop(drain=False)
+
+    def _pass_on(self, message: Message) -> None:
         if isinstance(message, Scored):
             if self._archive is not None:
                 self._recent.add(Exhibit(message.segment, message.result, message.reference))
@@ -219,24 +226,33 @@ class StreamGroup:
 
     def _open(self, stream: StreamConfig, scheduler: Scheduler) -> None:
         """Find the renditions of a stream, however long that takes, and start them."""
+        try:
+            sources = self._found(stream)
+            if sources is not None:
+                self._begin(stream, sources, scheduler)
+        except Exception as error:  # a bug in one stream costs that stream and no other
+            log.exception("stream %s can't be watched", stream.name)
+            detail = f"stream {stream.name!r} can't be watched ({type(error).__name__}); the log has the details"
+            self._outlet(Failed(SourceEvent(EventKind.DOWN, stream.name, "", self._clock.now(), detail, "open")))
+
+    def _found(self, stream: StreamConfig) -> list[Source] | None:
+        """The renditions of a stream; ``None`` where it can't be opened for good, or when stopped."""
         backoff = Backoff(random.Random(stream.name))
-        failed = False
         while not self._stop.is_set():
             try:
-                sources = self._discover(stream)
+                return self._discover(stream)
             except VqmonError as error:
-                retried = error.retriable and stream.live is not False and not stream.realtime
-                reason = error.reason if isinstance(error, SourceError) else "open"
-                down = SourceEvent(EventKind.DOWN, stream.name, "", self._clock.now(), str(error), reason)
-                self._outlet(Unopened(down, retried))
-                if not retried or self._clock.wait(self._stop, backoff.failed(self._clock.monotonic())):
-                    return
-                failed = True
-            else:
-                if failed:
-                    self._outlet(Opened(SourceEvent(EventKind.UP, stream.name, "", self._clock.now())))
-                self._begin(stream, sources, scheduler)
-                return
+                down = self._down(stream, "", error)
+                if not error.retriable or stream.live is False or stream.realtime:
+                    self._outlet(Failed(down))
+                    return None
+                self._outlet(Unopened(down))
+                self._clock.wait(self._stop, backoff.failed(self._clock.monotonic()))
+        return None
+
+    def _down(self, stream: StreamConfig, rendition: str, error: VqmonError) -> SourceEvent:
+        reason = error.reason if isinstance(error, SourceError) else "open"
+        return SourceEvent(EventKind.DOWN, stream.name, rendition, self._clock.now(), str(error), reason)
 
     def _discover(self, stream: StreamConfig) -> list[Source]:
         sources = discover(
@@ -262,31 +278,41 @@ class StreamGroup:
         lanes = [Lane(source, self._scorer(stream, metrics, source.rendition), window) for source in sources]
         for lane in lanes:
             self._outlet(Expected(stream.name, lane.source.rendition, lane.source.live))
+            scheduler.add(lane)
         if window is not None:
             self._begin_reference(stream, window, lanes, scheduler)
-        for lane in lanes:
-            scheduler.add(lane)
 
     def _begin_reference(
         self, stream: StreamConfig, window: ReferenceWindow, lanes: Sequence[Lane], scheduler: Scheduler
     ) -> None:
+        """Find the reference of a stream; that of a live one for as long as it takes."""
         assert stream.reference is not None
-        try:
-            source = discover(
-                stream.reference,
-                stream=stream.name,
-                rendition="reference",
-                live=stream.live,
-                realtime=stream.realtime,
-                segment_seconds=stream.segment_seconds,
-                clock=self._clock,
-            )[0]
-        except VqmonError as error:
-            window.end()
-            detail = f"the reference can't be opened: {error}"
-            self._outlet(SourceEvent(EventKind.REFERENCE_LOST, stream.name, "", self._clock.now(), detail, "open"))
-        else:
-            scheduler.add_reference(ReferenceFeed(source, window, lanes))
+        backoff = Backoff(random.Random(f"{stream.name} reference"), maximum_seconds=REFERENCE_RETRY_SECONDS)
+        told = False
+        while not self._stop.is_set():
+            try:
+                source = discover(
+                    stream.reference,
+                    stream=stream.name,
+                    rendition=REFERENCE,
+                    live=stream.live,
+                    realtime=stream.realtime,
+                    segment_seconds=stream.segment_seconds,
+                    clock=self._clock,
+                )[0]
+            except VqmonError as error:
+                down = self._down(stream, REFERENCE, error)
+                if not error.retriable or not any(lane.source.live and not lane.fed for lane in lanes):
+                    self._outlet(Failed(down))
+                    window.end()
+                    return
+                if not told:
+                    self._outlet(down)
+                    told = True
+                self._clock.wait(self._stop, backoff.failed(self._clock.monotonic()))
+            else:
+                scheduler.add_reference(ReferenceFeed(source, window, lanes))
+                return
 
     def _scorer(self, stream: StreamConfig, metrics: Sequence[MetricSpec], rendition: str) -> SegmentScorer:
         sampling = stream.sampling

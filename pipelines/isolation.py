@@ -1,7 +1,7 @@
 """A group of streams in a child process, restarted when it dies or hangs.
 
-The child is told ``stop`` and asked for evidence over one pipe, and sends its messages over another. It ends by itself when
-the parent does.
+The child is told ``stop`` and asked for evidence over one pipe, and sends its messages over another. It outlives its inputs,
+so that evidence can be had of their last segments, and ends when the parent closes the pipe, be it by dying.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import logging
 import multiprocessing
 import os
 import queue
+import random
 import signal
 import threading
 from collections.abc import Callable, Sequence
@@ -19,10 +20,12 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from monitor.errors import SinkError, SinkUnavailable
+from monitor.scheduling import Failed
+from monitor.sources.backoff import Backoff
 from monitor.sources.clock import Clock, SystemClock
-from monitor.types import Alert, EventKind, SourceEvent
+from monitor.types import Alert, EventKind, SegmentResult, SourceEvent
 from pipelines.config import EvidenceConfig, StreamConfig
-from pipelines.group import GroupMessage, Outlet, StreamGroup
+from pipelines.group import Expected, GroupMessage, Outlet, StreamGroup, Unopened
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
@@ -34,9 +37,12 @@ REPORT_SECONDS = 0.5
 HANG_SECONDS = 60.0
 """Without a word from a child for this long it is killed and started anew."""
 RESTART_SECONDS = 2.0
-"""From a child's death to the next attempt."""
+"""From a child's first death to the next attempt at most; doubled with each further one, up to:"""
+LONGEST_RESTART_SECONDS = 60.0
 EVIDENCE_SECONDS = 5.0
 """How long to wait for a child's evidence before the alert goes without."""
+CLOSE_SECONDS = 2.0
+"""How long a child may take to end when its pipe is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +103,16 @@ class GroupProcess:
         self._answers: dict[int, queue.SimpleQueue[_Answered]] = {}
         self._lock = threading.Lock()
         self._heard = 0.0
-        self._done = False
+        self._inputs: dict[str, set[str]] = {}
+        """Renditions by stream that have been announced and have not ended."""
+        self._over: set[str] = set()
+        """Streams that are not started anew: ended, failed for good, or recordings that a crash cut short."""
+        self._recorded: set[str] = set()
+        self._finished = threading.Event()
+        self._closed = False
+        self._backoff = Backoff(
+            random.Random(self._names), minimum_seconds=RESTART_SECONDS, maximum_seconds=LONGEST_RESTART_SECONDS
+        )
         self._thread = threading.Thread(target=self._supervise, name="group", daemon=True)
 
     def start(self) -> None:
@@ -108,31 +123,42 @@ class GroupProcess:
         self._tell("stop")
 
     def join(self, timeout_seconds: float) -> bool:
-        self._thread.join(timeout_seconds)
-        if self._thread.is_alive() and self._process is not None:
-            self._process.kill()
-            self._thread.join(1.0)
-            return False
-        return True
+        if self._finished.wait(timeout_seconds):
+            return True
+        self._kill()
+        self._finished.wait(CLOSE_SECONDS)
+        return False
+
+    def close(self) -> None:
+        self._stopping.set()
+        self._closed = True
+        with self._lock:
+            if self._commands is not None:
+                self._commands.close()
+        if self._thread.is_alive():
+            self._thread.join(CLOSE_SECONDS)
+        if self._thread.is_alive():
+            self._kill()
+            self._thread.join(CLOSE_SECONDS)
 
     @property
     def finished(self) -> bool:
-        return self._done and not self._thread.is_alive()
+        return self._finished.is_set()
 
     def report(self) -> None:
         """The child reports by itself; here its silence is noticed."""
-        process = self._process
-        if process is not None and self._heard and self._clock.monotonic() - self._heard > HANG_SECONDS:
+        if self._heard and not self.finished and self._clock.monotonic() - self._heard > HANG_SECONDS:
             log.error("streams %s: no word for %g s; restarting them", self._names, HANG_SECONDS)
             self._heard = self._clock.monotonic()
-            process.kill()
+            self._kill()
 
     def collect(self, alert: Alert) -> tuple[str, ...]:
         number = next(self._numbers)
         answers: queue.SimpleQueue[_Answered] = queue.SimpleQueue()
         self._answers[number] = answers
         try:
-            self._tell(_Asked(number, alert))
+            if not self._tell(_Asked(number, alert)):
+                raise SinkUnavailable(f"no evidence for {alert.name}: the process that decodes {alert.stream} is gone")
             answer = answers.get(timeout=EVIDENCE_SECONDS)
         except queue.Empty:
             raise SinkUnavailable(f"no evidence for {alert.name} within {EVIDENCE_SECONDS:g} s") from None
@@ -151,48 +177,83 @@ class GroupProcess:
     def _names(self) -> str:
         return ", ".join(stream.name for stream in self._streams)
 
-    def _tell(self, command: object) -> None:
+    def _tell(self, command: object) -> bool:
+        """Send a command to the child; whether there is one."""
         with self._lock:
-            if self._commands is not None:
-                try:
-                    self._commands.send(command)
-                except OSError:
-                    log.debug("the child of %s is gone", self._names)
+            if self._commands is None or self._commands.closed:
+                return False
+            try:
+                self._commands.send(command)
+            except OSError:
+                log.debug("the child of %s is gone", self._names)
+                return False
+            return True
+
+    def _kill(self) -> None:
+        process = self._process
+        if process is not None and process.pid is not None:
+            process.kill()
 
     def _supervise(self) -> None:
         """Keep a child running until the work is done or no longer wanted."""
-        while True:
-            code = self._run_once()
-            if self._done or self._stopping.is_set():
-                return
-            log.error("streams %s: their process died (%s); restarting in %g s", self._names, _cause(code), RESTART_SECONDS)
-            for stream in self._streams:
-                detail = f"the process that decodes it died ({_cause(code)}); it is started anew"
-                self._outlet(SourceEvent(EventKind.DOWN, stream.name, "", self._clock.now(), detail, reason="decode"))
-            self._clock.wait(self._stopping, RESTART_SECONDS)
+        try:
+            while streams := [stream for stream in self._streams if stream.name not in self._over]:
+                try:
+                    cause = _cause(self._run_once(tuple(streams)))
+                except OSError as error:  # the machine is out of processes or memory
+                    cause = error.strerror or type(error).__name__
+                if self._finished.is_set() or self._stopping.is_set():
+                    return
+                self._mourn(streams, cause)
+        finally:
+            self._finished.set()
 
-    def _run_once(self) -> int | None:
+    def _mourn(self, streams: Sequence[StreamConfig], cause: str) -> None:
+        """A child died: say so of its inputs, and wait before there is a next one."""
+        delay = self._backoff.failed(self._clock.monotonic())
+        log.error("streams %s: their process died (%s); restarting in %.1f s", self._names, cause, delay)
+        now = self._clock.now()
+        for name in [stream.name for stream in streams if stream.name not in self._over]:
+            recorded = name in self._recorded
+            if recorded:
+                self._over.add(name)
+            what = "it is given up" if recorded else "it is started anew"
+            detail = f"{name}: the process that decodes it died ({cause}); {what}"
+            for rendition in sorted(self._inputs.get(name, ())):
+                down = SourceEvent(EventKind.DOWN, name, rendition, now, detail, "decode")
+                self._outlet(Failed(down) if recorded else down)
+            if name not in self._inputs:
+                self._outlet(Unopened(SourceEvent(EventKind.DOWN, name, "", now, detail, "decode")))
+        self._clock.wait(self._stopping, delay)
+
+    def _run_once(self, streams: tuple[StreamConfig, ...]) -> int | None:
         """One child from its start to its end; its exit code."""
         commands, commands_there = self._context.Pipe()
         messages, messages_there = self._context.Pipe(duplex=False)
         self._process = process = self._context.Process(
             target=_child,
-            args=(self._streams, self._evidence, self._workers, self._prepare, commands_there, messages_there),
+            args=(streams, self._evidence, self._workers, self._prepare, commands_there, messages_there),
             name="vqmon-group",
             daemon=True,
         )
+        self._heard = self._clock.monotonic()
         process.start()
         commands_there.close()
         messages_there.close()
         with self._lock:
             self._commands = commands
+            if self._closed:
+                commands.close()
         if self._stopping.is_set():
             self._tell("stop")
         try:
             while True:
                 self._receive(messages.recv())
         except (EOFError, OSError):
-            process.join(5.0)
+            process.join(CLOSE_SECONDS)
+            if process.exitcode is None:
+                process.kill()
+                process.join()
         finally:
             with self._lock:
                 self._commands = None
@@ -207,9 +268,29 @@ class GroupProcess:
             if waiting is not None:
                 waiting.put(message)
         elif isinstance(message, _Done):
-            self._done = True
+            self._finished.set()
         else:
+            self._note(message)
             self._outlet(message)
+
+    def _note(self, message: GroupMessage) -> None:
+        """Remember what a next child would have to do."""
+        if isinstance(message, Expected):
+            self._inputs.setdefault(message.stream, set()).add(message.rendition)
+            if not message.live:
+                self._recorded.add(message.stream)
+        elif isinstance(message, SegmentResult):
+            self._backoff.delivered(self._heard)
+        elif isinstance(message, Failed):
+            self._end(message.event)
+        elif isinstance(message, SourceEvent) and message.kind is EventKind.ENDED:
+            self._end(message)
+
+    def _end(self, event: SourceEvent) -> None:
+        left = self._inputs.get(event.stream, set())
+        left.discard(event.rendition)
+        if not left:
+            self._over.add(event.stream)
 
 
 def _cause(code: int | None) -> str:
@@ -250,6 +331,7 @@ def _child(
         pause.wait(REPORT_SECONDS)
     group.report()
     send(_Done())
+    listener.join()  # which ends the process
 
 
 def _listen(group: StreamGroup, commands: Connection, send: Callable[[_Answered], None]) -> None:
@@ -264,5 +346,8 @@ def _listen(group: StreamGroup, commands: Connection, send: Callable[[_Answered]
                 send(_Answered(command.number, group.collect(command.alert)))
             except SinkError as error:
                 send(_Answered(command.number, (), str(error)))
+            except Exception as error:  # a bug in one alert's evidence must not cost the next one's
+                log.exception("evidence for %s", command.alert.name)
+                send(_Answered(command.number, (), f"no evidence for {command.alert.name}: {type(error).__name__}"))
         else:
             group.stop()

@@ -11,26 +11,27 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING
 
 from monitor import __version__
 from monitor.alerts import AlertEngine, HealthReport, Instant, check_features, default_rules, load_rules, threshold_rows
 from monitor.errors import ConfigError, NotifyError, SinkError
-from monitor.notifiers import AlertmanagerNotifier, Delivery, LogNotifier, WebhookNotifier
-from monitor.protocols import Feature, Notifier
+from monitor.notifiers import Delivery
+from monitor.protocols import Feature
+from monitor.scheduling import Failed
 from monitor.scorers import specs
-from monitor.sinks.ndjson import NdjsonSink
 from monitor.sinks.prometheus import PrometheusCollector
-from monitor.sinks.spool import Spool
 from monitor.sinks.sql import SqlStore
 from monitor.sources.clock import Clock, SystemClock
 from monitor.telemetry import Telemetry
 from monitor.types import Alert, EventKind, SegmentResult, SourceEvent
-from pipelines.config import GrafanaConfig, WatchConfig, WebhookConfig, host_and_port
+from pipelines.config import WatchConfig, host_and_port
 from pipelines.desk import AlertDesk
-from pipelines.group import Expected, Gauges, Group, GroupMessage, Opened, StreamGroup, Unopened, chosen_metrics
+from pipelines.group import Expected, Gauges, Group, GroupMessage, StreamGroup, Unopened, chosen_metrics
 from pipelines.isolation import GroupProcess
+from pipelines.notifying import build_notifiers
+from pipelines.outputs import Outputs
 
 if TYPE_CHECKING:
     from monitor.web.server import DashboardServer
@@ -50,6 +51,10 @@ ALERT_STATE = "alerts"
 """Key of the alert engine's state in the store."""
 SHUTDOWN_SECONDS = 10.0
 """How long what has been fetched may take to be scored after a stop."""
+CLOSE_SECONDS = 10.0
+"""How long each notifier may take for the last alerts, and the desk for their evidence."""
+HURRIED_SECONDS = 0.5
+"""The same after a second Ctrl-C."""
 
 
 @dataclass(slots=True)
@@ -63,27 +68,7 @@ class Summary:
     failures: list[str] = field(default_factory=list)
     """Inputs that could not be read at all."""
     lost: int = 0
-    """Results that could not be stored."""
-
-
-def build_notifiers(config: WatchConfig, *, log_alerts: bool) -> list[Notifier]:
-    """The notifiers of a configuration, the log first where it is wanted.
-
-    Raises:
-        ConfigError: a secret is missing.
-    """
-    notifiers: list[Notifier] = [LogNotifier()] if log_alerts else []
-    for wanted in config.notifiers:
-        if isinstance(wanted, WebhookConfig):
-            secret = wanted.secret.read() if wanted.secret else None
-            notifiers.append(WebhookNotifier(wanted.url, secret=secret, timeout_seconds=wanted.timeout_seconds))
-        elif isinstance(wanted, GrafanaConfig):
-            from monitor.grafana import GrafanaAnnotator, GrafanaClient
-
-            notifiers.append(GrafanaAnnotator(GrafanaClient(wanted.url, wanted.token.read())))
-        else:
-            notifiers.append(AlertmanagerNotifier(wanted.url, timeout_seconds=wanted.timeout_seconds))
-    return notifiers
+    """Results and events that could not be stored."""
 
 
 class LiveMonitor:
@@ -132,6 +117,8 @@ class LiveMonitor:
         self._lag: dict[tuple[str, str], float] = {}
         self._delivered: dict[str, tuple[int, int]] = {}
         """Transitions sent and attempts failed of each notifier when last counted."""
+        self._unopened: set[str] = set()
+        """Streams whose renditions are not known yet."""
         self._summary = Summary()
 
     @property
@@ -154,39 +141,35 @@ class LiveMonitor:
         with ExitStack() as stack:
             stack.enter_context(self._store)
             self._store.set_thresholds(threshold_rows(self._rules))
-            self._spool = Spool(self._store, self._spool_path())
-            self._out = NdjsonSink(self._config.out) if self._config.out else None
+            self._outputs = stack.enter_context(
+                Outputs(self._store, self._config.store, self._config.out, count=self._telemetry.count_sink)
+            )
             self._deliveries = [Delivery(notifier) for notifier in self._notifiers]
             self._telemetry.set_build_info(version=__version__)
-            self._telemetry.count_sink(self._store.name)
             for notifier in self._notifiers:
                 self._telemetry.count_notification(notifier.name)
             self._groups = self._grouped()
+            for group in self._distinct_groups():
+                stack.callback(group.close)
             self._desk = AlertDesk(self._store, self._collect_evidence, [self._tell])
             self._desk.start()
+            stack.push(self._close)
             server = self._serve()
             if server is not None:
                 stack.callback(server.stop)
-            stack.callback(self._close)
             self._restore()
-            for group in set(self._groups.values()):
+            for group in self._distinct_groups():
                 group.start()
             self._collect(stop)
-            for group in set(self._groups.values()):
+            for group in self._distinct_groups():
                 group.stop()
-            for group in set(self._groups.values()):
-                if not group.join(SHUTDOWN_SECONDS):
+            deadline = self._clock.monotonic() + SHUTDOWN_SECONDS
+            for group in self._distinct_groups():
+                if not group.join(max(0.0, deadline - self._clock.monotonic())):
                     log.warning("some inputs did not stop within %g s", SHUTDOWN_SECONDS)
             self._take_all()
+        self._summary.lost = self._outputs.lost
         return self._summary
-
-    def _spool_path(self) -> Path | None:
-        """Where results wait that an SQLite store can't take: beside it."""
-        prefix = "sqlite:///"
-        place = self._config.store.removeprefix(prefix)
-        if self._config.store.startswith(prefix) or "://" not in self._config.store:
-            return Path(f"{place}.spool.ndjson")
-        return None
 
     # ---- inputs
 
@@ -211,6 +194,9 @@ class LiveMonitor:
             )
             groups |= {stream.name: group for stream in mine}
         return groups
+
+    def _distinct_groups(self) -> tuple[Group, ...]:
+        return tuple(dict.fromkeys(self._groups.values()))
 
     def _collect_evidence(self, alert: Alert) -> tuple[str, ...]:
         return self._groups[alert.stream].collect(alert) if alert.stream in self._groups else ()
@@ -237,11 +223,7 @@ class LiveMonitor:
     def _tell(self, alert: Alert) -> None:
         for delivery in self._deliveries:
             delivery.put([alert])
-        if self._out is not None:
-            try:
-                self._out.write_alerts([alert])
-            except SinkError as error:
-                log.warning("%s", error)
+        self._outputs.tell(alert)
         self._summary.alerts.append(alert)
         self._on_alert(alert)
 
@@ -250,7 +232,7 @@ class LiveMonitor:
     def _collect(self, stop: threading.Event) -> None:
         """Take what the groups send until stopped or finished."""
         ticked = snapped = refreshed = pruned = self._clock.monotonic()
-        while not stop.is_set() and not all(group.finished for group in self._groups.values()):
+        while not stop.is_set() and not all(group.finished for group in self._distinct_groups()):
             self._take_batch(timeout_seconds=TICK_SECONDS / 2)
             now = self._clock.monotonic()
             if now - ticked >= TICK_SECONDS:
@@ -285,17 +267,16 @@ class LiveMonitor:
                 elif isinstance(message, Gauges):
                     self._take_gauges(message)
                 elif isinstance(message, Expected):
-                    self._telemetry.expect(message.stream, message.rendition)
-                    self._alerts.expect(message.stream, message.rendition, self._now(), live=message.live)
+                    transitions += self._take_expected(message, events)
                 else:
-                    event = message if isinstance(message, SourceEvent) else message.event
-                    events.append(event)
+                    events.append(message if isinstance(message, SourceEvent) else message.event)
                     transitions += self._take_event(message)
                 message = self._outbox.get_nowait()
         except queue.Empty:
             pass
-        if results or events:
-            self._write(results, events)
+        news = [event for event in events if event.kind is not EventKind.MANIFEST_CHANGED]  # the alerts' pulse is no news
+        if results or news:
+            self._outputs.write(results, news)
         self._raise(transitions)
 
     def _take_result(self, result: SegmentResult) -> list[Alert]:
@@ -307,46 +288,40 @@ class LiveMonitor:
         self._on_result(result)
         return self._alerts.observe_result(result, self._now())
 
-    def _take_event(self, message: SourceEvent | Unopened | Opened) -> list[Alert]:
+    def _take_event(self, message: SourceEvent | Unopened | Failed) -> list[Alert]:
         event = message if isinstance(message, SourceEvent) else message.event
         self._telemetry.observe_event(event)
         self._on_event(event)
         log.info("%s/%s %s %s", event.stream, event.rendition or "-", event.kind, event.detail)
-        if isinstance(message, Unopened):
-            if message.retried:
-                self._alerts.expect(event.stream, "", self._now(), live=True)
-            else:
-                self._summary.failures.append(event.detail)
-        transitions = self._alerts.observe_event(event, self._now())
-        if isinstance(message, Opened):  # from here on its renditions speak for the stream
-            transitions += self._alerts.forget(event.stream, "")
+        if isinstance(message, Unopened) and event.stream not in self._unopened:
+            self._unopened.add(event.stream)
+            self._alerts.expect(event.stream, "", self._now(), live=True)
+        elif isinstance(message, Failed):
+            self._summary.failures.append(event.detail)
+        return self._alerts.observe_event(event, self._now())
+
+    def _take_expected(self, message: Expected, events: list[SourceEvent]) -> list[Alert]:
+        """From here on a stream's renditions speak for it, where it could not be opened before or in an earlier run."""
+        transitions: list[Alert] = []
+        self._unopened.discard(message.stream)
+        if (message.stream, "") in self._alerts.scopes:
+            events.append(SourceEvent(EventKind.UP, message.stream, "", self._clock.now()))
+            transitions += self._take_event(events[-1]) + self._alerts.forget(message.stream, "")
+            self._telemetry.forget(message.stream, "")
+        self._telemetry.expect(message.stream, message.rendition)
+        self._alerts.expect(message.stream, message.rendition, self._now(), live=message.live)
         return transitions
 
     def _take_gauges(self, gauges: Gauges) -> None:
+        lags: dict[str, float] = {}
         for lane in gauges.lanes:
             self._lag[(lane.stream, lane.rendition)] = lane.lag_seconds
             self._telemetry.set_queue(lane.stream, lane.rendition, depth=lane.depth, bytes_=lane.bytes)
-        for stream in {lane.stream for lane in gauges.lanes}:
-            self._telemetry.set_lag(stream, max(lane.lag_seconds for lane in gauges.lanes if lane.stream == stream))
+            lags[lane.stream] = max(lags.get(lane.stream, 0.0), lane.lag_seconds)
+        for stream, seconds in lags.items():
+            self._telemetry.set_lag(stream, seconds)
         for metric, seconds in gauges.scorer_seconds:
             self._telemetry.observe_scorer(metric, "cpu", seconds)
-
-    def _write(self, results: Sequence[SegmentResult], events: Sequence[SourceEvent]) -> None:
-        events = [event for event in events if event.kind is not EventKind.MANIFEST_CHANGED]  # the alerts' pulse; no news
-        if not results and not events:
-            return
-        try:
-            self._spool.write(results, events)
-        except SinkError as error:
-            log.error("%d segments are not stored: %s", len(results), error)  # noqa: TRY400  # one line is what helps
-        blocked = self._spool.blocked_since is not None
-        self._telemetry.count_sink(self._store.name, writes=0 if blocked else 1, failures=1 if blocked else 0)
-        if self._out is not None:
-            try:
-                self._out.write(results, events)
-                self._out.flush()
-            except SinkError as error:
-                log.warning("%s", error)
 
     def _raise(self, transitions: Sequence[Alert]) -> None:
         if transitions:
@@ -356,9 +331,9 @@ class LiveMonitor:
 
     def _tick(self) -> None:
         """Absence and the monitor's own health."""
-        for group in set(self._groups.values()):
+        for group in self._distinct_groups():
             group.report()
-        self._spool.retry()
+        self._outputs.retry()
         for delivery in self._deliveries:
             sent, failed = self._delivered.get(delivery.name, (0, 0))
             self._delivered[delivery.name] = (delivery.sent, delivery.failures)
@@ -366,7 +341,7 @@ class LiveMonitor:
         report = HealthReport(
             at=self._clock.now(),
             lag_seconds=dict(self._lag),
-            blocked_sinks=(self._store.name,) if self._spool.blocked_since is not None else (),
+            blocked_sinks=self._outputs.blocked,
             failing_notifiers=tuple(delivery.name for delivery in self._deliveries if delivery.failing),
         )
         now = self._now()
@@ -391,9 +366,12 @@ class LiveMonitor:
         for stream, rendition in self._alerts.scopes:
             if stream and stream not in watched:
                 gone += self._alerts.forget(stream, rendition)
+        self._telemetry.set_alerts(self._alerts.active())
         self._raise(gone)
 
-    def _save_state(self) -> None:
+    def _save_state(self, *, blocked_too: bool = False) -> None:
+        if self._store.name in self._outputs.blocked and not blocked_too:
+            return  # the next snapshot after the outage says the same and more; trying would hold up the loop
         try:
             self._store.save_state(ALERT_STATE, json.dumps(self._alerts.snapshot()))
         except SinkError as error:
@@ -408,16 +386,13 @@ class LiveMonitor:
         else:
             log.info("deleted %d segments older than %g days", pruned.segments, days)
 
-    def _close(self) -> None:
-        """Everything that is scored is stored, everything that fired is told."""
-        self._save_state()
-        self._desk.close()
+    def _close(self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        """Everything that is scored is stored, everything that fired is told; in a hurry after an interrupt."""
+        patience = CLOSE_SECONDS if kind is None else HURRIED_SECONDS
+        self._save_state(blocked_too=kind is None)
+        self._desk.close(patience)
         for delivery in self._deliveries:
             try:
-                delivery.close()
+                delivery.close(patience)
             except NotifyError as error:
                 log.warning("%s", error)
-        self._spool.close()
-        self._summary.lost = self._spool.lost
-        if self._out is not None:
-            self._out.close()

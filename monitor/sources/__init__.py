@@ -64,7 +64,8 @@ def discover(url: str, *, stream: str, rendition: str = "main", **settings: Unpa
     Args:
         url: as for ``open_source``, or an HLS master playlist.
         stream: name of the stream.
-        rendition: name of a single rendition; those of a master playlist have their own.
+        rendition: name of a single rendition; those of a master playlist have their own, after this one and a hyphen where
+            it is given.
         settings: as for ``open_source``.
 
     Raises:
@@ -78,7 +79,8 @@ def discover(url: str, *, stream: str, rendition: str = "main", **settings: Unpa
     from monitor.sources.hls import open_hls
 
     renditions = open_hls(url, timeout_seconds=timeout, headers=headers)
-    names = [rendition] if renditions[0].url == url else [found.name for found in renditions]
+    prefix = "" if rendition == "main" else f"{rendition}-"
+    names = [rendition] if renditions[0].url == url else [f"{prefix}{found.name}" for found in renditions]
     return [_hls(found.url, stream, name, settings) for name, found in zip(names, renditions, strict=True)]
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from monitor.errors import BadMedia, ConfigError
 from monitor.pairing import ReferenceWindow
-from monitor.scheduling import Lane, ReferenceFeed, Scheduler, Scored
+from monitor.scheduling import Failed, Lane, ReferenceFeed, Scheduler, Scored
 from monitor.types import EventKind, Segment, SegmentResult, SourceEvent
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -156,7 +156,7 @@ def test_an_input_that_fails_for_good_is_reported_down():
     lane = Lane(FakeSource([], error=BadMedia("empty file", reason="demux")), FakeScorer())
     other = Lane(FakeSource(segments(3), rendition="ok"), FakeScorer())
     run(build(outbox), [lane, other])
-    down = next(message for message in outbox if isinstance(message, SourceEvent))
+    down = next(message.event for message in outbox if isinstance(message, Failed))
     assert (down.kind, down.reason, down.detail) == (EventKind.DOWN, "demux", "empty file")
     assert other.scorer.seen == [0, 1, 2]
 
@@ -164,7 +164,27 @@ def test_an_input_that_fails_for_good_is_reported_down():
 def test_a_config_error_in_a_source_is_reported_too():
     outbox: list = []
     run(build(outbox), [Lane(FakeSource([], error=ConfigError("bad option")), FakeScorer())])
-    assert [message.detail for message in outbox] == ["bad option"]
+    assert [message.event.detail for message in outbox] == ["bad option"]
+
+
+@pytest.mark.parametrize("error", [None, BadMedia("truncated", reason="eof")])
+def test_the_end_of_an_input_comes_after_its_last_segment(error):
+    outbox: list = []
+    end = [] if error else [SourceEvent(EventKind.ENDED, "s", "r", START)]
+    lane = Lane(FakeSource([*segments(20), *end], error=error), FakeScorer())
+    run(build(outbox), [lane])
+    assert [isinstance(message, Scored) for message in outbox] == [True] * 20 + [False]
+
+
+def test_a_bug_in_a_source_costs_that_source_and_is_reported(caplog):
+    outbox: list = []
+    window = ReferenceWindow()
+    lane = Lane(FakeSource(segments(2)), FakeScorer(), window)
+    feed = ReferenceFeed(FakeSource([], rendition="reference", error=ZeroDivisionError("bug")), window, [lane])
+    run(build(outbox), [lane], [feed])
+    assert [message.event.rendition for message in outbox if isinstance(message, Failed)] == ["reference"]
+    assert lane.scorer.seen == [0, 1]
+    assert "ZeroDivisionError: bug" in caplog.text
 
 
 def test_a_segment_waits_for_its_reference():
