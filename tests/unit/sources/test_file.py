@@ -1,0 +1,121 @@
+"""Whole files as segments."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monitor.errors import BadMedia, NoVideo, SourceError
+from monitor.protocols import EncodedSegment
+from monitor.sources.file import FileSegment
+from tests.unit.sources.media import clip
+from tests.unit.sources.pictures import RATE, START, Every, x264
+
+
+def file_segment(path: Path) -> FileSegment:
+    return FileSegment(str(path), START, "clip")
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(x264(50, container="mp4"))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "container", "b_frames"), [("a.mp4", "mp4", 3), ("a.ts", "mpegts", 3), ("a.mkv", "matroska", 0)]
+)
+def test_time_begins_with_the_first_frame(tmp_path: Path, name: str, container: str, b_frames: int) -> None:
+    path = tmp_path / name
+    path.write_bytes(x264(50, container=container, b_frames=b_frames))
+    one = file_segment(path)
+    with one.decode() as decoding:
+        times = [frame.pts for frame in decoding.frames(Every())]
+    assert times == [Fraction(index, RATE) for index in range(50)]
+    assert one.span() == (0, 2)
+    assert (decoding.start, decoding.end) == one.span()
+    assert one.decoding is decoding
+
+
+def test_size_is_that_on_disk(film: Path) -> None:
+    assert file_segment(film).size == film.stat().st_size
+    assert FileSegment("https://example.com/film.mp4", START, "clip").size == 0
+
+
+def test_files_are_segments(film: Path) -> None:
+    one: EncodedSegment = file_segment(film)
+    assert (one.stream, one.rendition, one.sequence, one.has_utc, one.started_at) == ("clip", "main", 0, False, START)
+
+
+@pytest.mark.parametrize(("name", "announced"), [("a.mp4", 2), ("a.mkv", 2), ("a.ts", None), ("a.flv", None)])
+def test_only_a_written_duration_counts_as_announced(tmp_path: Path, name: str, announced: int | None) -> None:
+    assert file_segment(clip(tmp_path / name)).announced() == announced
+
+
+def test_sound_does_not_lengthen_the_announced_video(tmp_path: Path) -> None:
+    assert file_segment(clip(tmp_path / "a.mp4", audio=True)).announced() == 2
+    assert file_segment(clip(tmp_path / "a.mkv", audio=True)).announced() is None
+
+
+def test_decoding_twice_gives_the_same(film: Path) -> None:
+    one = file_segment(film)
+    pictures = []
+    for _ in range(2):
+        with one.decode(threads=2) as decoding:
+            pictures.append([frame.luma.copy() for frame in decoding.frames(Every())])
+    np.testing.assert_array_equal(*pictures)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    for act in ("span", "decode", "announced"):
+        with pytest.raises(SourceError, match=r"nowhere\.mp4: no such file"):
+            getattr(file_segment(tmp_path / "nowhere.mp4"), act)()
+
+
+def test_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="is a directory, expected a video file"):
+        file_segment(tmp_path).decode()
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(b"", "is empty"), (b"Dear diary\n" * 30, "is text"), (bytes(range(200, 256)) * 50, "no media that FFmpeg knows")],
+)
+def test_what_is_no_video(tmp_path: Path, content: bytes, complaint: str) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(content)
+    with pytest.raises(BadMedia, match=complaint):
+        file_segment(path).decode()
+
+
+def test_an_mp4_without_its_index(film: Path) -> None:
+    film.write_bytes(film.read_bytes()[: film.stat().st_size // 2])
+    with pytest.raises(BadMedia, match=r"without its index \(moov\)"):
+        file_segment(film).decode()
+
+
+def test_sound_alone(tmp_path: Path) -> None:
+    path = clip(tmp_path / "song.mp4", video=False, audio=True)
+    with pytest.raises(NoVideo, match=r"song\.mp4 has no video stream, only audio"):
+        file_segment(path).decode()
+
+
+def test_video_without_a_decoder(film: Path) -> None:
+    film.write_bytes(film.read_bytes().replace(b"avc1", b"zzzz"))
+    with pytest.raises(BadMedia, match=r"film\.mp4.*no decoder"):
+        file_segment(film).decode()
+
+
+def test_bytes_that_stop(tmp_path: Path) -> None:
+    path = clip(tmp_path / "film.mp4", mux={"movflags": "faststart"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    one = file_segment(path)
+    with one.decode() as decoding:
+        count = len(list(decoding.frames(Every())))
+    assert 10 < count < 45
+    assert decoding.end is not None
+    assert decoding.end < one.announced() == 2
