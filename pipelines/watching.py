@@ -12,10 +12,13 @@ from itertools import chain, count
 from pathlib import Path
 from types import FrameType
 
+from rich.console import Console
+
 from monitor.errors import ConfigError
 from pipelines.config import StreamConfig, WatchConfig, check_config, load_config, stream_name
 from pipelines.live import LiveMonitor, Summary
 from pipelines.logs import complain, configure_logging
+from pipelines.outputs import STDOUT
 from pipelines.screen import WatchScreen
 
 CONFIG_SUFFIXES = (".yaml", ".yml")
@@ -98,7 +101,8 @@ def run_watch(config: WatchConfig, *, quiet: bool = False, verbose: bool = False
     0 when everything ended or SIGTERM asked for it, 1 when an input could not be read or scores were lost, 130 after Ctrl-C.
     """
     stop = threading.Event()
-    with WatchScreen(quiet=quiet) as screen, stopped_by_signals(stop) as received:
+    console = Console(stderr=config.out == STDOUT, highlight=False)  # standard output is for people, or for the results
+    with WatchScreen(console, quiet=quiet) as screen, stopped_by_signals(stop) as received:
         monitor = LiveMonitor(
             config,
             on_result=screen.result,
