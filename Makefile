@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test unit lint format bench parity lock clean services
+.PHONY: help demo test unit lint format bench generated parity lock clean services
 
 help:  ## List the targets.
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,6 +41,11 @@ format: $(VENV)/dev.stamp  ## Rewrite the code in the one style.
 
 bench: $(VENV)/dev.stamp  ## Measure speed against peers (quiet machine).
 	$(BIN)/python -m pytest tests/benchmarks -m benchmark -s
+
+generated: $(VENV)/dev.stamp  ## Renew what is made from the metric specs and the alert rules: README table, dashboards, Prometheus rules.
+	$(BIN)/python -m pipelines.catalogue
+	$(BIN)/python -m pipelines.dashboards
+	$(BIN)/python -m pipelines.prometheus_rules
 
 parity: $(VENV)/dev.stamp  ## Compare numbers with independent implementations.
 	$(BIN)/python -m pytest tests/parity

@@ -181,7 +181,7 @@ def _count_families(status: Status) -> Iterator[Metric]:
     counted = {name: CounterMetricFamily(*_COUNTED[name], labels=_ONE) for name in COUNTERS}
     errors = CounterMetricFamily("vqmon_stream_errors", "Errors of the input, by kind.", labels=(*_ONE, "kind"))
     dropped = CounterMetricFamily(
-        "vqmon_frames_dropped", "Frames not scored because the monitor is behind.", labels=(*_ONE, "reason")
+        "vqmon_segments_dropped", "Segments not scored because the monitor is behind.", labels=(*_ONE, "reason")
     )
     black = CounterMetricFamily("vqmon_black_seconds", "Time of black picture; rate() is its share of time.", labels=_ONE)
     freeze = CounterMetricFamily("vqmon_freeze_seconds", "Time of frozen picture; rate() is its share of time.", labels=_ONE)

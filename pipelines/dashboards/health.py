@@ -39,15 +39,15 @@ def _keeping_up() -> list[Panel]:
             description="Segments that wait to be scored.",
         ),
         time_series(
-            "Dropped frames",
+            "Dropped segments",
             [
                 Query(
-                    f"sum by (stream, reason) (rate(vqmon_frames_dropped_total{{{INSTANCE}}}{RATE}))",
+                    f"sum by (stream, reason) (rate(vqmon_segments_dropped_total{{{INSTANCE}}}{RATE}))",
                     "{{stream}} {{reason}}",
                 )
             ],
             unit="fps",
-            description="Frames that were not scored because the monitor was behind. They cost coverage, not truth.",
+            description="Segments that were not scored because the monitor was behind. They cost coverage, not truth.",
         ),
         time_series(
             "Decode errors",

@@ -229,14 +229,17 @@ def _statistics() -> list[Panel]:
         time_series(
             "Frames",
             [
-                Query(f"sum by (rendition) (rate(vqmon_frames_sampled_total{{{RENDITION}}}{RATE}))", "scored {{rendition}}"),
                 Query(
-                    f"sum by (rendition, reason) (rate(vqmon_frames_dropped_total{{{RENDITION}}}{RATE}))",
-                    "dropped {{rendition}} {{reason}}",
+                    f"sum by (rendition) (rate(vqmon_frames_sampled_total{{{RENDITION}}}{RATE}))",
+                    "frames scored {{rendition}}",
+                ),
+                Query(
+                    f"sum by (rendition, reason) (rate(vqmon_segments_dropped_total{{{RENDITION}}}{RATE}))",
+                    "segments dropped {{rendition}} {{reason}}",
                 ),
             ],
             unit="fps",
-            description="Scored, and dropped because the monitor was behind.",
+            description="Frames scored, and segments dropped because the monitor was behind.",
             width=12,
         ),
     ]

@@ -109,7 +109,7 @@ def test_every_value_has_its_place(telemetry: Telemetry, collector: PrometheusCo
         ("vqmon_frames_paired_total", "720p", "news"): 9,
         ("vqmon_decode_errors_total", "720p", "news"): 1,
         ("vqmon_format_changes_total", "720p", "news"): 1,
-        ("vqmon_frames_dropped_total", "lag", "720p", "news"): 3,
+        ("vqmon_segments_dropped_total", "lag", "720p", "news"): 3,
         ("vqmon_stream_errors_total", "eof", "720p", "news"): 7,
         ("vqmon_stream_errors_total", "dns", "720p", "news"): 0,
         ("vqmon_stream_reconnects_total", "eof", "news"): 1,
