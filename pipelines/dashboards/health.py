@@ -46,7 +46,7 @@ def _keeping_up() -> list[Panel]:
                     "{{stream}} {{reason}}",
                 )
             ],
-            unit="fps",
+            unit="cps",
             description="Segments that were not scored because the monitor was behind. They cost coverage, not truth.",
         ),
         time_series(
