@@ -91,6 +91,8 @@ class MetricSpec:
     min_size: int = 1
     """Smallest width and height in luma samples."""
     device: str = "cpu"
+    default: bool = True
+    """Whether it is computed when no metrics are named."""
 
     @property
     def model(self) -> str:

@@ -101,6 +101,7 @@ def _document(spec: MetricSpec) -> dict[str, object]:
         "spacing": spec.spacing.value,
         "min_size": spec.min_size,
         "device": spec.device,
+        "default": spec.default,
         "features": [
             {
                 "name": feature.name,

@@ -63,14 +63,14 @@ class _Reporting:
 
 
 def choose_metrics(names: Sequence[str], reference: Reference) -> tuple[MetricSpec, ...]:
-    """The metrics called ``names``, or all of a kind where none are named.
+    """The metrics called ``names``, or the usual ones of a kind where none are named.
 
     Raises:
         UnknownName: a name is no metric.
         ConfigError: a metric is of the other kind.
     """
     if not names:
-        return tuple(spec for spec in specs() if spec.reference is reference)
+        return tuple(spec for spec in specs() if spec.reference is reference and spec.default)
     chosen = resolve(names)
     for spec in chosen:
         if spec.reference is not reference:

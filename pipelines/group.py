@@ -112,14 +112,14 @@ class Group(Protocol):
 
 
 def chosen_metrics(stream: StreamConfig) -> tuple[MetricSpec, ...]:
-    """The metrics of a stream: those it names, else every one that its inputs allow.
+    """The metrics of a stream: those it names, else every usual one that its inputs allow.
 
     Raises:
         UnknownName: a name is no metric.
         ConfigError: a full-reference metric without a reference.
     """
     if stream.metrics is None:
-        return tuple(spec for spec in specs() if stream.reference or spec.reference is Reference.NONE)
+        return tuple(spec for spec in specs() if spec.default and (stream.reference or spec.reference is Reference.NONE))
     found = tuple(resolve(stream.metrics))
     for spec in found:
         if spec.reference is Reference.FULL and not stream.reference:

@@ -51,7 +51,7 @@ def run_demo(
     plan = standard_plan(rungs)
     _clear(output)
     with console.status("compiling kernels (once a machine) ..."):
-        warm_up(specs())
+        warm_up([spec for spec in specs() if spec.default])
     stop = threading.Event()
     with (
         console.status("encoding the first segments ..."),
