@@ -29,13 +29,21 @@ def harmonic_mean(values: NDArray[np.float64]) -> float:
 def pools(values: Sequence[float]) -> dict[str, float]:
     """Every pooled statistic of ``monitor.types.POOLS``; percentiles by linear interpolation, ``stdev`` of the population.
 
+    Of infinite values ``stdev`` is NaN.
+
     Raises:
         ValueError: there are no values.
     """
     if not len(values):
         raise ValueError("pooling needs at least one value")
     array = np.asarray(values, dtype=np.float64)
-    p1, p5, p50, p95 = (float(value) for value in np.percentile(array, (1, 5, 50, 95)))
+    with np.errstate(invalid="ignore", divide="ignore"):  # infinite values: what has no answer becomes NaN
+        return _pools(array)
+
+
+def _pools(array: NDArray[np.float64]) -> dict[str, float]:
+    ascending = np.sort(array)
+    p1, p5, p50, p95 = (_percentile(ascending, share) for share in (0.01, 0.05, 0.5, 0.95))
     return {
         "mean": float(array.mean()),
         "harmonic_mean": harmonic_mean(array),
@@ -47,6 +55,13 @@ def pools(values: Sequence[float]) -> dict[str, float]:
         "p95": p95,
         "stdev": float(array.std()),
     }
+
+
+def _percentile(ascending: NDArray[np.float64], share: float) -> float:
+    """Linear interpolation between order statistics (type 7), several times as fast as ``numpy.percentile``."""
+    below, rest = divmod((ascending.size - 1) * share, 1.0)
+    low, high = float(ascending[int(below)]), float(ascending[min(int(below) + 1, ascending.size - 1)])
+    return low if rest == 0.0 or low == high else low + rest * (high - low)
 
 
 def pool_segment(segment: Segment, scores: Iterable[Score], models: Mapping[str, str]) -> tuple[SegmentScore, ...]:

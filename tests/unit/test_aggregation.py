@@ -5,6 +5,7 @@ import math
 from datetime import UTC, datetime
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,3 +58,18 @@ def test_coverage_is_the_share_of_the_segments_frames():
 
 def test_a_feature_without_values_is_absent():
     assert pool_segment(SEGMENT, [], {"a": "a/1"}) == ()
+
+
+def test_infinite_values_are_pooled_as_far_as_that_has_a_meaning():
+    pooled = pools([30.0, 40.0] + [math.inf] * 8)
+    assert (pooled["min"], pooled["p50"], pooled["p95"], pooled["max"], pooled["mean"]) == (30.0, *[math.inf] * 4)
+    assert pooled["harmonic_mean"] == pytest.approx(10 / (1 / 31 + 1 / 41) - 1)
+    assert math.isnan(pooled["stdev"])
+    assert pools([math.inf] * 3)["harmonic_mean"] == math.inf
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=300))
+def test_percentiles_are_numpys(values):
+    pooled = pools(values)
+    expected = np.percentile(values, (1, 5, 50, 95))
+    assert [pooled[name] for name in ("p1", "p5", "p50", "p95")] == pytest.approx(expected.tolist(), rel=1e-9, abs=1e-6)
