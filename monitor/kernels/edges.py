@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from monitor.kernels.compiler import kernel
 from monitor.types import Plane
 
-SLOPE = np.float32(2)
-"""Middle weight of the Sobel kernel."""
+Room = NDArray[np.int16] | NDArray[np.int32]
+"""Room for one row of sums of four samples: 16 bits are enough for 8-bit ones."""
 
 
 class Profiles(NamedTuple):
@@ -24,20 +24,20 @@ class Profiles(NamedTuple):
 
 
 @kernel(reorder=True)
-def _sobel_sums(luma: Plane, smooth: NDArray[np.float32], slope: NDArray[np.float32]) -> tuple[float, float]:
+def _sobel_sums(luma: Plane, smooth: Room, slope: Room) -> tuple[float, float]:
     height, width = luma.shape
     total, squares = 0.0, 0.0
     for y in range(1, height - 1):
         above, middle, below = luma[y - 1], luma[y], luma[y + 1]
         for x in range(width):
-            smooth[x] = np.float32(np.int32(above[x]) + 2 * np.int32(middle[x]) + np.int32(below[x]))
-            slope[x] = np.float32(np.int32(below[x]) - np.int32(above[x]))
+            smooth[x] = np.int32(above[x]) + 2 * np.int32(middle[x]) + np.int32(below[x])
+            slope[x] = np.int32(below[x]) - np.int32(above[x])
         smooth_left, smooth_right = smooth[: width - 2], smooth[2:]
         slope_left, slope_here, slope_right = slope[: width - 2], slope[1 : width - 1], slope[2:]
         in_row, squares_in_row = np.float32(0), np.float32(0)
         for x in range(width - 2):
-            across = smooth_right[x] - smooth_left[x]
-            down = slope_left[x] + SLOPE * slope_here[x] + slope_right[x]
+            across = np.float32(np.int32(np.int32(smooth_right[x]) - np.int32(smooth_left[x])))
+            down = np.float32(np.int32(np.int32(slope_left[x]) + 2 * np.int32(slope_here[x]) + np.int32(slope_right[x])))
             square = across * across + down * down
             in_row += np.sqrt(square)
             squares_in_row += square
@@ -72,7 +72,9 @@ def sobel_moments(luma: Plane) -> tuple[float, float]:
         luma: At least 3x3; results are in its code values.
     """
     height, width = luma.shape
-    total, squares = _sobel_sums(luma, np.empty(width, np.float32), np.empty(width, np.float32))
+    narrow = luma.dtype == np.uint8
+    smooth, slope = (np.empty(width, np.int16) if narrow else np.empty(width, np.int32) for _ in range(2))
+    total, squares = _sobel_sums(luma, smooth, slope)
     samples = (height - 2) * (width - 2)
     mean = total / samples
     return mean, max(squares / samples - mean * mean, 0.0)

@@ -19,7 +19,6 @@ def _mask_sums(
 ) -> None:
     height, width = luma.shape
     left, middle, right = second[: width - 2], second[1 : width - 1], second[2:]
-    inner = columns[1 : width - 1]
     for top in range(0, height, BLOCK):
         columns[:] = 0
         for y in range(max(top, 1), min(top + BLOCK, height - 1)):
@@ -27,12 +26,12 @@ def _mask_sums(
             for x in range(width):
                 second[x] = np.int32(above[x]) - 2 * np.int32(row[x]) + np.int32(below[x])
             for x in range(width - 2):
-                inner[x] += np.uint32(abs(np.int32(np.int32(left[x]) - 2 * np.int32(middle[x]) + np.int32(right[x]))))
+                columns[x] += np.uint32(abs(np.int32(np.int32(left[x]) - 2 * np.int32(middle[x]) + np.int32(right[x]))))
         blocks = sums[top // BLOCK]
         for block in range(blocks.size):
             total = np.int64(0)
-            for x in range(block * BLOCK, min((block + 1) * BLOCK, width)):
-                total += np.int64(columns[x])
+            for x in range(max(block * BLOCK, 1), min((block + 1) * BLOCK, width - 1)):
+                total += np.int64(columns[x - 1])
             blocks[block] = total
 
 
@@ -50,7 +49,7 @@ def mask_means(luma: Plane, peak: int) -> tuple[NDArray[np.float64], NDArray[np.
     height, width = luma.shape
     sums = np.empty((-(-height // BLOCK), -(-width // BLOCK)), np.int64)
     second = np.empty(width, np.int16) if peak <= NARROW_PEAK else np.empty(width, np.int32)
-    _mask_sums(luma, second, np.empty(width, np.uint32), sums)
+    _mask_sums(luma, second, np.empty(width - 2, np.uint32), sums)
     rows, columns = (_inner(size) for size in (height, width))
     samples = rows[:, np.newaxis] * columns
     return sums / np.maximum(samples, 1), samples

@@ -21,6 +21,9 @@ macroblock of H.264. A picture scaled after coding has another distance, and its
 REACH = 3
 """Borders on each side that a border is compared with; less than half the grid, so that none of them is on it."""
 
+BESIDE = np.array([1, 1, 1, 0, 1, 1, 1]) / (2 * REACH)
+"""Weights of the mean over these."""
+
 VISIBLE = 0.25
 """Added to both sides of each ratio, in 8-bit code values: a step well below one code value can't be seen, so that on flat
 pictures rounding is not taken for blocks."""
@@ -72,9 +75,10 @@ def blockiness(luma: Plane, bit_depth: int) -> float:
 
 
 def _grid_excess(profile: NDArray[np.float64]) -> float:
-    beside = np.r_[np.ones(REACH), 0.0, np.ones(REACH)] / (2 * REACH)
-    ratios = (profile[REACH:-REACH] + VISIBLE) / (np.convolve(profile, beside, mode="valid") + VISIBLE)
-    return max(0.0, max(float(np.median(ratios[offset::GRID])) for offset in range(GRID)) - 1.0)
+    beside = np.convolve(profile, BESIDE, mode="valid")
+    ratios = (profile[REACH:-REACH] + VISIBLE) / (beside + VISIBLE)
+    whole = ratios[: ratios.size // GRID * GRID].reshape(-1, GRID)
+    return max(0.0, float(np.median(whole, axis=0).max()) - 1.0)
 
 
 @register

@@ -100,10 +100,10 @@ CALLS = [
     ("error", "_squared_error", "(plane, plane)"),
     ("luma", "_sums", "(plane, 4096, room, sums)"),
     ("luma", "_counts", "(plane, plane[0, 0], plane[0, 0], plane[0, 0], np.zeros((2, 256), np.uint8))"),
-    ("edges", "_sobel_sums", "(plane, np.zeros(256, np.float32), np.zeros(256, np.float32))"),
+    ("edges", "_sobel_sums", "(plane, np.zeros(256, np.int16), np.zeros(256, np.int16))"),
     ("edges", "_difference_sums", "(plane, np.zeros(255, np.uint32), np.zeros(63, np.uint32))"),
     ("similarity", "_ssim_sum", "(plane, plane, *SSIM)"),
-    ("noise", "_mask_sums", "(plane, np.zeros(256, np.int16), room, sums)"),
+    ("noise", "_mask_sums", "(plane, np.zeros(256, np.int16), np.zeros(254, np.uint32), sums)"),
 ]
 
 
