@@ -21,7 +21,7 @@ from monitor.errors import ConfigError
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class SamplingConfig(_Model):
@@ -204,6 +204,7 @@ def check_config(document: Mapping[str, object], *, where: str) -> WatchConfig:
 
 def _explain(location: tuple[int | str, ...], kind: str, message: str) -> str:
     """One line for one validation error."""
+    message = message.replace("a valid tuple", "a list").removeprefix("Value error, ")
     key = ".".join(str(part) for part in location)
     if kind == "extra_forbidden":
         parent = ".".join(str(part) for part in location[:-1])
@@ -212,7 +213,7 @@ def _explain(location: tuple[int | str, ...], kind: str, message: str) -> str:
         return f"unknown setting {str(location[-1])!r}{f' in {parent}' if parent else ''}{hint}"
     if kind == "missing":
         return f"{key} is missing"
-    return f"{key}: {message.removeprefix('Value error, ')}" if key else message.removeprefix("Value error, ")
+    return f"{key}: {message}" if key else message
 
 
 def _known_keys(location: tuple[int | str, ...]) -> set[str]:
