@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
 from monitor.errors import UnsupportedFormat
@@ -25,8 +26,9 @@ SIDE = 256
 
 
 def warm_up(metrics: Sequence[MetricSpec], *, bit_depths: Sequence[int] = (8,)) -> float:
-    """Run every metric once on made-up frames of each bit depth; the seconds it took."""
+    """Run every metric once on made-up frames of each bit depth, and settle the libraries' threads; the seconds it took."""
     began = time.monotonic()
+    cv2.setNumThreads(1)  # streams are what runs in parallel; a pool of OpenCV's own would only compete with them
     for depth in bit_depths:
         name = "yuv420p" if depth == 8 else f"yuv420p{depth}le"
         video_format = VideoFormat(SIDE, SIDE, name, depth, chroma_width=SIDE // 2, chroma_height=SIDE // 2)
