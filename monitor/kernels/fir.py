@@ -1,0 +1,182 @@
+"""Weighted sums of 16-bit samples taken two at a time: the one instruction that integer filters are fast with.
+
+A lane is an int32 that holds two neighbouring int16 samples, the first in its lower half; a tap pair is packed the same
+way. ``lane * tap pair`` is the sum of the two products: ``vpmaddwd`` on x86-64, which multiplies sixteen 16-bit samples and
+adds them to eight 32-bit sums at once. Neither Numba nor LLVM forms it from scalar loops, so this module writes the loop in
+LLVM's own vectors. Other processors get the same arithmetic through LLVM's generic code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, overload
+from numpy.typing import NDArray
+
+LANES = 16
+"""Lanes that are computed together: rows are allocated in multiples of it, and what lies past the end may be anything."""
+
+Lanes = NDArray[np.int32]
+Pairs = tuple[np.int32, ...]
+
+I16, I32, I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
+
+
+def tap_pairs(taps: Sequence[int], first: int = 0) -> Pairs:
+    """Taps packed by twos, in ``len(taps) // 2 + 1`` pairs.
+
+    Args:
+        taps: An odd number of taps that fit int16.
+        first: 1 to let the filter begin at the second sample of the first lane.
+    """
+    padded = np.zeros(len(taps) + 1, np.int16)
+    padded[first : first + len(taps)] = taps
+    return tuple(np.frombuffer(padded.tobytes(), "<i4").astype(np.int32))
+
+
+def row_lanes(samples: int) -> int:
+    """Lanes to allocate for a row of ``samples`` results or of sample pairs."""
+    return -(-samples // LANES) * LANES
+
+
+def pair_sums(out: Lanes, source: Lanes, offsets: NDArray[np.int64], taps: Pairs, count: int) -> None:
+    """``out[i] = sum over k of source[offsets[k] + i] * taps[k]``, modulo 2**32, for ``count`` (up to whole ``LANES``) lanes."""
+    size = -(-count // LANES) * LANES
+    total = np.zeros(size, np.int64)
+    for offset, tap in zip(offsets[: len(taps)], taps, strict=True):
+        samples = source[offset : offset + size].view(np.int16).astype(np.int64).reshape(-1, 2)
+        total += samples @ np.array([tap], np.int32).view(np.int16).astype(np.int64)
+    out[:size] = total.astype(np.int32)
+
+
+def two_pair_sums(
+    out: Lanes, other: Lanes, source: Lanes, offsets: NDArray[np.int64], taps: Pairs, other_taps: Pairs, count: int
+) -> None:
+    """``pair_sums`` with two sets of taps over the same lanes, which are read once."""
+    pair_sums(out, source, offsets, taps, count)
+    pair_sums(other, source, offsets, other_taps, count)
+
+
+def _vector(element: ir.IntType, count: int) -> ir.VectorType:
+    return ir.VectorType(element, count)
+
+
+def _mask(indices: Sequence[int]) -> ir.Constant:
+    return ir.Constant(_vector(I32, len(indices)), list(indices))
+
+
+def _undefined(kind: ir.Type) -> ir.Constant:
+    return ir.Constant(kind, ir.Undefined)
+
+
+def _splat(builder: ir.IRBuilder, pair: ir.Value) -> ir.Value:
+    lanes = _undefined(_vector(I32, LANES))
+    one = builder.insert_element(lanes, pair, ir.Constant(I32, 0))
+    return builder.bitcast(builder.shuffle_vector(one, lanes, _mask([0] * LANES)), _vector(I16, 2 * LANES))
+
+
+def _pairwise_products(builder: ir.IRBuilder, samples: ir.Value, taps: ir.Value) -> ir.Value:
+    """Products of 2 * LANES samples, added by twos."""
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512bw"):
+        return builder.call(_declared(builder, "llvm.x86.avx512.pmaddw.d.512", 16), [samples, taps])
+    if features.get("avx2"):
+        multiply = _declared(builder, "llvm.x86.avx2.pmadd.wd", 8)
+        undefined = _undefined(samples.type)
+        halves = []
+        for part in (range(LANES), range(LANES, 2 * LANES)):
+            chosen = [builder.shuffle_vector(value, undefined, _mask(part)) for value in (samples, taps)]
+            halves.append(builder.call(multiply, chosen))
+        return builder.shuffle_vector(*halves, _mask(range(LANES)))
+    wide = _vector(I32, 2 * LANES)
+    products = builder.mul(builder.sext(samples, wide), builder.sext(taps, wide))
+    even, odd = (builder.shuffle_vector(products, _undefined(wide), _mask(range(start, 2 * LANES, 2))) for start in (0, 1))
+    return builder.add(even, odd)
+
+
+def _declared(builder: ir.IRBuilder, name: str, lanes: int) -> ir.Function:
+    samples = _vector(I16, 2 * lanes)
+    kind = ir.FunctionType(_vector(I32, lanes), [samples, samples])
+    return cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
+
+
+def _emit(
+    context: Any, builder: ir.IRBuilder, kinds: Sequence[Any], values: Sequence[ir.Value], sets: Sequence[tuple[int, int]]
+) -> ir.Value:
+    """The loop. ``kinds`` and ``values`` end with source, offsets and count; ``sets`` are the places of (out, taps)."""
+
+    def lanes_of(place: int, element: ir.IntType) -> ir.Value:
+        data = context.make_array(kinds[place])(context, builder, values[place]).data
+        return builder.bitcast(data, element.as_pointer())
+
+    size = len(kinds)
+    source, offsets = lanes_of(size - 3, I32), lanes_of(size - 2, I64)
+    outs = [lanes_of(out, I32) for out, _ in sets]
+    count_of_pairs = len(kinds[sets[0][1]])
+    taps = [[_splat(builder, builder.extract_value(values[place], k)) for k in range(count_of_pairs)] for _, place in sets]
+    starts = [
+        builder.gep(source, [builder.load(builder.gep(offsets, [ir.Constant(I64, k)]))]) for k in range(count_of_pairs)
+    ]
+    steps = builder.udiv(builder.add(values[-1], ir.Constant(I64, LANES - 1)), ir.Constant(I64, LANES))
+    with cgutils.for_range(builder, steps, intp=I64) as loop:
+        at = builder.mul(loop.index, ir.Constant(I64, LANES))
+        totals: list[ir.Value] = []
+        for k, start in enumerate(starts):
+            place = builder.bitcast(builder.gep(start, [at]), _vector(I16, 2 * LANES).as_pointer())
+            samples = builder.load(place, align=4)
+            products = [_pairwise_products(builder, samples, chosen[k]) for chosen in taps]
+            totals = [builder.add(*both) for both in zip(totals, products, strict=True)] if totals else products
+        for out, total in zip(outs, totals, strict=True):
+            builder.store(total, builder.bitcast(builder.gep(out, [at]), _vector(I32, LANES).as_pointer()), align=4)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def _pair_sums(_context: Any, out: Any, taps: Any, source: Any, offsets: Any, count: Any) -> Any:
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> ir.Value:
+        return _emit(context, builder, signature.args, values, [(0, 1)])
+
+    return types.void(out, taps, source, offsets, count), emit
+
+
+@intrinsic
+def _two_pair_sums(
+    _context: Any, out: Any, taps: Any, other: Any, other_taps: Any, source: Any, offsets: Any, count: Any
+) -> Any:
+    def emit(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> ir.Value:
+        return _emit(context, builder, signature.args, values, [(0, 1), (2, 3)])
+
+    return types.void(out, taps, other, other_taps, source, offsets, count), emit
+
+
+# Numba matches an overload's arguments by name, though their types are of no interest here.
+
+
+@overload(pair_sums)
+def _compile_pair_sums(out: Any, source: Any, offsets: Any, taps: Any, count: Any) -> Any:  # noqa: ARG001
+    def compiled(out: Any, source: Any, offsets: Any, taps: Any, count: Any) -> None:
+        _pair_sums(out, taps, source, offsets, np.int64(count))  # type: ignore[call-arg]  # the context is Numba's
+
+    return compiled
+
+
+@overload(two_pair_sums)
+def _compile_two_pair_sums(
+    out: Any,  # noqa: ARG001
+    other: Any,  # noqa: ARG001
+    source: Any,  # noqa: ARG001
+    offsets: Any,  # noqa: ARG001
+    taps: Any,  # noqa: ARG001
+    other_taps: Any,  # noqa: ARG001
+    count: Any,  # noqa: ARG001
+) -> Any:
+    def compiled(out: Any, other: Any, source: Any, offsets: Any, taps: Any, other_taps: Any, count: Any) -> None:
+        _two_pair_sums(out, taps, other, other_taps, source, offsets, np.int64(count))  # type: ignore[call-arg]
+
+    return compiled

@@ -1,0 +1,42 @@
+"""VIF, ADM and motion against a scalar build of libvmaf that prints 17 digits: equal, not near."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from monitor.kernels import adm, motion, vif
+from tests.parity.clips import NAMES, clip
+
+EVERY_CLIP = pytest.mark.parametrize("name", NAMES)
+GAINS = pytest.mark.parametrize(("limit", "suffix"), [(100.0, ""), (1.0, "_egl_1")], ids=["default", "neg"])
+
+
+@EVERY_CLIP
+@GAINS
+def test_vif(shared: Path, name: str, limit: float, suffix: str) -> None:
+    of = clip(shared, name)
+    for distorted, reference, scores in zip(of.distorted, of.reference, of.scores, strict=True):
+        scales = vif.vif(distorted[0], reference[0], of.bit_depth, limit)
+        for scale, sums in enumerate(scales):
+            assert sums.ratio == scores[f"integer_vif_scale{scale}{suffix}"]
+
+
+@EVERY_CLIP
+@GAINS
+def test_adm(shared: Path, name: str, limit: float, suffix: str) -> None:
+    of = clip(shared, name)
+    for distorted, reference, scores in zip(of.distorted, of.reference, of.scores, strict=True):
+        measured = adm.adm(distorted[0], reference[0], of.bit_depth, limit)
+        assert measured.adm2 == scores[f"integer_adm2{suffix}"]
+        for level, sums in enumerate(measured.levels):
+            assert sums.ratio == scores[f"integer_adm_scale{level}{suffix}"]
+
+
+@EVERY_CLIP
+def test_motion(shared: Path, name: str) -> None:
+    of = clip(shared, name)
+    planes = [planes[0] for planes in of.reference]
+    steps = [motion.motion(planes[i - 1], planes[i], of.bit_depth) for i in range(1, len(planes))]
+    assert [0.0, *steps] == [scores["VMAF_integer_feature_motion_sad_score"] for scores in of.scores]

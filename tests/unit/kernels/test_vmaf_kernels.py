@@ -1,0 +1,122 @@
+"""VMAF's kernels against their twins in plain NumPy integers: equal in every bit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.kernels import adm, motion, vif
+from tests.unit.kernels import naive_vmaf
+from tests.unit.kernels.planes import CONTENTS, plane_of, planes
+
+LIMITS = st.sampled_from([1.0, 100.0])
+
+
+def distorted_from(reference: Any, depth: int, seed: int) -> Any:
+    """The picture itself, spoilt: noise, a changed contrast, or coarse steps."""
+    rng = np.random.default_rng(seed)
+    peak = (1 << depth) - 1
+    values = reference.astype(np.float64)
+    spoilt = (
+        values + rng.normal(0, peak / 40, values.shape),
+        (values - peak / 2) * 1.3 + peak / 2,
+        np.round(values / (peak / 15)) * (peak / 15),
+    )[seed % 3]
+    return np.clip(np.rint(spoilt), 0, peak).astype(reference.dtype)
+
+
+@settings(max_examples=25, deadline=None)
+@given(planes(count=2, smallest=8, largest=48), LIMITS)
+def test_vif_is_libvmafs_arithmetic(drawn: tuple[int, list[Any]], limit: float) -> None:
+    depth, (distorted, reference) = drawn
+    measured = [scale.ratio for scale in vif.vif(distorted, reference, depth, limit)]
+    assert measured == naive_vmaf.vif(distorted, reference, depth, limit)
+
+
+@settings(max_examples=15, deadline=None)
+@given(planes(count=1, smallest=8, largest=48), LIMITS, st.integers(0, 5))
+def test_vif_of_spoilt_pictures(drawn: tuple[int, list[Any]], limit: float, seed: int) -> None:
+    depth, (reference,) = drawn
+    distorted = distorted_from(reference, depth, seed)
+    measured = [scale.ratio for scale in vif.vif(distorted, reference, depth, limit)]
+    assert measured == naive_vmaf.vif(distorted, reference, depth, limit)
+
+
+@settings(max_examples=15, deadline=None)
+@given(planes(count=2, smallest=33, largest=70), LIMITS)
+def test_adm_is_libvmafs_arithmetic(drawn: tuple[int, list[Any]], limit: float) -> None:
+    depth, (distorted, reference) = drawn
+    measured, expected = adm.adm(distorted, reference, depth, limit), naive_vmaf.adm(distorted, reference, depth, limit)
+    assert measured.adm2 == expected["integer_adm2"]
+    assert [level.ratio for level in measured.levels] == [expected[f"integer_adm_scale{level}"] for level in range(4)]
+
+
+@settings(max_examples=15, deadline=None)
+@given(planes(count=1, smallest=33, largest=70), LIMITS, st.integers(0, 5))
+def test_adm_of_spoilt_pictures(drawn: tuple[int, list[Any]], limit: float, seed: int) -> None:
+    depth, (reference,) = drawn
+    distorted = distorted_from(reference, depth, seed)
+    measured, expected = adm.adm(distorted, reference, depth, limit), naive_vmaf.adm(distorted, reference, depth, limit)
+    assert measured.adm2 == expected["integer_adm2"]
+    assert [level.ratio for level in measured.levels] == [expected[f"integer_adm_scale{level}"] for level in range(4)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(planes(count=2, smallest=1, largest=70))
+def test_motion_is_libvmafs_arithmetic(drawn: tuple[int, list[Any]]) -> None:
+    depth, (earlier, current) = drawn
+    assert motion.motion(earlier, current, depth) == naive_vmaf.motion_sad(earlier, current, depth)
+
+
+@pytest.mark.parametrize("depth", [8, 10, 12, 16])
+def test_the_greatest_motion_does_not_overflow(depth: int) -> None:
+    white, black = plane_of("peak", 40, 50, depth, 0), plane_of("black", 40, 50, depth, 0)
+    assert motion.motion(black, white, depth) == naive_vmaf.motion_sad(black, white, depth)
+    assert motion.motion(black, white, depth) == pytest.approx(255, abs=1)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("content", CONTENTS)
+def test_black_and_white_extremes(content: str, depth: int) -> None:
+    one, other = plane_of(content, 64, 65, depth, 3), plane_of("checkerboard", 64, 65, depth, 0)
+    for distorted, reference in ((one, other), (other, one)):
+        scales = [scale.ratio for scale in vif.vif(distorted, reference, depth)]
+        assert scales == naive_vmaf.vif(distorted, reference, depth)
+        assert adm.adm(distorted, reference, depth).adm2 == naive_vmaf.adm(distorted, reference, depth)["integer_adm2"]
+
+
+def test_the_logarithm_table_is_libvmafs() -> None:
+    places = np.array([32768, 40000, 50000, 65535]) - 32768
+    assert vif.LOGS[places].tolist() == [30720, 31309, 31969, 32768]
+
+
+def test_without_the_compiler_the_numbers_are_the_same() -> None:
+    program = (
+        "from monitor.kernels import adm, motion, vif\n"
+        "from tests.unit.kernels.planes import plane_of\n"
+        "d, r = (plane_of(kind, 36, 34, 10, 1) for kind in ('noise', 'photo'))\n"
+        "print([s.ratio for s in vif.vif(d, r, 10)], adm.adm(d, r, 10), motion.motion(d, r, 10))"
+    )
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA_")}
+    outputs = []
+    for jit in ("0", "1"):
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program],
+            env=inherited | {"NUMBA_DISABLE_JIT": jit},
+            cwd=Path(__file__).parents[3],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        outputs.append(done.stdout)
+    assert outputs[0] == outputs[1]
+    assert "Adm" in outputs[0]
