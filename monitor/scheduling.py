@@ -339,6 +339,8 @@ class Scheduler:
                 if self._stopping and not self._drain:
                     return None
                 lane = self._oldest()
+                if lane is None and self._stopping:
+                    self._give_up()
                 if lane is not None:
                     waiting = lane._inbox.popleft()
                     lane._bytes -= waiting.segment.size
@@ -349,6 +351,14 @@ class Scheduler:
                     return None
                 self._change.wait(0.1)
 
+    def _give_up(self) -> None:
+        """After a stop: leave what waits for a reference that will not come; half scored, it would look like a fault."""
+        for lane in self._lanes:
+            if not lane._busy and lane._inbox and not self._ready(lane):
+                lane._inbox.clear()
+                lane._bytes = 0
+        self._change.notify_all()
+
     def _oldest(self) -> Lane | None:
         ready = [lane for lane in self._lanes if lane._inbox and not lane._busy and self._ready(lane)]
         return min(ready, key=lambda lane: lane._inbox[0].arrived, default=None)
@@ -356,7 +366,7 @@ class Scheduler:
     def _ready(self, lane: Lane) -> bool:
         """Whether the reference covers the lane's next segment, or waiting for it is over."""
         waiting = lane._inbox[0]
-        if lane.reference is None or self._stopping or lane.reference.ready(waiting.end):
+        if lane.reference is None or lane.reference.ready(waiting.end):
             return True
         waited = self._monotonic() - waiting.arrived
         return lane.source.live and waited > self._reference_wait * max(float(waiting.segment.duration), 1.0)

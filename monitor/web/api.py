@@ -26,7 +26,7 @@ from monitor.web.catalog import Catalog
 from monitor.web.charts import Charts
 from monitor.web.evidence_files import MEDIA_TYPES, EvidenceFiles
 from monitor.web.guard import Guard
-from monitor.web.overview import LatestScores, event, incident, overview
+from monitor.web.overview import LatestScores, event, incident, overview, scored
 from monitor.web.page import live_page
 
 if TYPE_CHECKING:
@@ -251,7 +251,7 @@ class Api:
         return JSONResponse(self._charts.summary(stream, _renditions(query, rows), features, window))
 
     def _stream(self, query: Mapping[str, str]) -> tuple[str, list[RenditionRow]]:
-        rows = self._history.renditions()
+        rows = scored(self._history.renditions())
         name = parameters.choice(query, "stream", dict.fromkeys(row.stream for row in rows))
         return name, [row for row in rows if row.stream == name]
 

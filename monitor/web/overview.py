@@ -92,7 +92,7 @@ def overview(
         last_end_ms, segment_ms, scores: [{feature, pool, value, start_ms, spark: [value|null]}]}``; ``state`` is ``ok``,
         ``down``, ``silent`` (up, but nothing new) or ``ended``.
     """
-    rows = history.renditions() if rows is None else rows
+    rows = scored(history.renditions() if rows is None else rows)
     active = [alert for alert in history.incidents(since_ms=now_ms) if is_open(alert, now_ms)]
     seen = {(alert.fingerprint, alert.starts_at) for alert in active}
     recent = [
@@ -198,6 +198,12 @@ def _rendition(row: RenditionRow, scores: Sequence[dict[str, object]], now_ms: i
         "segment_ms": row.last_duration_ms,
         "scores": scores,
     }
+
+
+def scored(rows: Sequence[RenditionRow]) -> list[RenditionRow]:
+    """The rows worth a card: without the inputs that work and are never scored, which is what a reference is."""
+    streams = {row.stream for row in rows if row.codec}
+    return [row for row in rows if row.codec or row.up is False or row.stream not in streams]
 
 
 def _rendition_state(row: RenditionRow, now_ms: int) -> str:

@@ -269,3 +269,18 @@ def test_lag_is_the_age_of_the_oldest_waiting_segment():
     scheduler.seal()
     assert scheduler.join(5)
     assert scheduler.lag_seconds(lane) == 0.0
+
+
+def test_after_a_stop_nothing_is_scored_without_the_reference_it_waited_for():
+    outbox: list = []
+    gate = threading.Event()
+    scorer = FakeScorer()
+    lane = Lane(FakeSource(segments(3), live=True, gate=gate), scorer, ReferenceWindow())
+    scheduler = build(outbox, reference_wait=100.0)
+    scheduler.add(lane)
+    while lane.depth < 3:
+        time.sleep(0.005)
+    scheduler.stop()
+    assert scheduler.join(5)
+    assert scorer.seen == []
+    assert (lane.depth, lane.bytes) == (0, 0)
