@@ -44,8 +44,10 @@ def main() -> NoReturn:
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output left; not our failure
-        sys.exit(0)
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # the reader left: nothing to say, and nobody to say it to
+        sys.exit(1)  # as typer does where it comes upon it
     sys.exit(code if isinstance(code, int) else 0)
 
 
