@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from monitor import __version__
 from monitor.alerts import AlertEngine, HealthReport, Instant, check_features, default_rules, load_rules, threshold_rows
-from monitor.errors import ConfigError, NotifyError, SinkError
+from monitor.errors import ConfigError, NotifyError
 from monitor.notifiers import Delivery
 from monitor.protocols import Feature
 from monitor.scheduling import Failed
@@ -151,7 +151,7 @@ class LiveMonitor:
             self._groups = self._grouped()
             for group in self._distinct_groups():
                 stack.callback(group.close)
-            self._desk = AlertDesk(self._store, self._collect_evidence, [self._tell])
+            self._desk = AlertDesk(self._collect_evidence, [self._tell])
             self._desk.start()
             stack.push(self._close)
             server = self._serve()
@@ -247,7 +247,8 @@ class LiveMonitor:
                     delivery.refresh(self._alerts.firing(), self._clock.now())
             if self._config.retention_days is not None and now - pruned >= PRUNE_SECONDS:
                 pruned = now
-                self._prune(self._config.retention_days)
+                before = self._clock.now() - timedelta(days=self._config.retention_days)
+                self._outputs.prune(round(before.timestamp() * 1000))
 
     def _take_all(self) -> None:
         while not self._outbox.empty():
@@ -333,7 +334,6 @@ class LiveMonitor:
         """Absence and the monitor's own health."""
         for group in self._distinct_groups():
             group.report()
-        self._outputs.retry()
         for delivery in self._deliveries:
             sent, failed = self._delivered.get(delivery.name, (0, 0))
             self._delivered[delivery.name] = (delivery.sent, delivery.failures)
@@ -369,27 +369,13 @@ class LiveMonitor:
         self._telemetry.set_alerts(self._alerts.active())
         self._raise(gone)
 
-    def _save_state(self, *, blocked_too: bool = False) -> None:
-        if self._store.name in self._outputs.blocked and not blocked_too:
-            return  # the next snapshot after the outage says the same and more; trying would hold up the loop
-        try:
-            self._store.save_state(ALERT_STATE, json.dumps(self._alerts.snapshot()))
-        except SinkError as error:
-            log.warning("the alert state waits for the store: %s", error)
-
-    def _prune(self, days: float) -> None:
-        before = self._clock.now() - timedelta(days=days)
-        try:
-            pruned = self._store.prune(round(before.timestamp() * 1000))
-        except SinkError as error:
-            log.warning("old scores are kept for now: %s", error)
-        else:
-            log.info("deleted %d segments older than %g days", pruned.segments, days)
+    def _save_state(self) -> None:
+        self._outputs.keep(ALERT_STATE, json.dumps(self._alerts.snapshot()))
 
     def _close(self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         """Everything that is scored is stored, everything that fired is told; in a hurry after an interrupt."""
         patience = CLOSE_SECONDS if kind is None else HURRIED_SECONDS
-        self._save_state(blocked_too=kind is None)
+        self._save_state()
         self._desk.close(patience)
         for delivery in self._deliveries:
             try:
