@@ -159,7 +159,7 @@ class SegmentDecoding:
         self._time_base = time_base
         self._owner: av.container.InputContainer | None = None
         self._reformatter = av.video.reformatter.VideoReformatter()
-        self.codec = context.name
+        self.codec = context.codec.canonical_name  # "av1", whichever decoder reads it
         self.format: VideoFormat | None = None
         self.frame_rate = frame_rate
         self.frames_expected = 0
@@ -351,8 +351,7 @@ def stream_span(container: av.container.InputContainer, stream: VideoStream, lab
     Raises:
         BadMedia: no packet has a time.
     """
-    rate = nominal_rate(stream)
-    return _span(_demuxed(container, stream), _time_base(stream), 1 / rate if rate else Fraction(0), label)
+    return _span(_demuxed(container, stream), _time_base(stream), _frame_duration(stream), label)
 
 
 def stream_start(container: av.container.InputContainer, stream: VideoStream, label: str) -> Fraction:
@@ -362,7 +361,7 @@ def stream_start(container: av.container.InputContainer, stream: VideoStream, la
         BadMedia: no packet has a time.
     """
     packets = islice(_demuxed(container, stream), REORDERED_PACKETS)
-    return _span(packets, _time_base(stream), Fraction(0), label)[0]
+    return _span(packets, _time_base(stream), _frame_duration(stream), label)[0]
 
 
 def announced_duration(container: av.container.InputContainer, stream: VideoStream) -> Fraction | None:
@@ -399,6 +398,11 @@ def nominal_rate(stream: VideoStream) -> Fraction:
     return Fraction(rate) if rate else Fraction(0)
 
 
+def _frame_duration(stream: VideoStream) -> Fraction:
+    rate = nominal_rate(stream)
+    return 1 / rate if rate else Fraction(0)
+
+
 def _time_base(stream: VideoStream) -> Fraction:
     return Fraction(stream.time_base) if stream.time_base else Fraction(1, 90_000)
 
@@ -406,12 +410,15 @@ def _time_base(stream: VideoStream) -> Fraction:
 def _span(
     packets: Iterator[VideoPacket], time_base: Fraction, frame_duration: Fraction, label: str
 ) -> tuple[Fraction, Fraction]:
-    """First presentation time and end of the last frame of a run of packets."""
-    shown = [(packet.pts, packet.duration or 0) for packet in packets if packet.pts is not None and not packet.is_discard]
-    if not shown:
-        raise BadMedia(f"{label} has no packet with a presentation time", reason="demux")
-    (first, _), (last, last_duration) = min(shown), max(shown)
-    return first * time_base, last * time_base + (last_duration * time_base or frame_duration)
+    """First presentation time and end of the last frame of a run of packets; raw streams without times begin at zero."""
+    shown = [packet for packet in packets if not packet.is_discard]
+    timed = [(packet.pts, packet.duration or 0) for packet in shown if packet.pts is not None]
+    if timed:
+        (first, _), (last, last_duration) = min(timed), max(timed)
+        return first * time_base, last * time_base + (last_duration * time_base or frame_duration)
+    if length := sum((packet.duration or 0) * time_base or frame_duration for packet in shown):
+        return Fraction(0), length
+    raise BadMedia(f"{label} has no packet with a presentation time", reason="demux")
 
 
 def _demuxed(container: av.container.InputContainer, stream: VideoStream) -> Iterator[VideoPacket]:

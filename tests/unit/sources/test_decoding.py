@@ -299,6 +299,23 @@ def test_what_an_edit_list_hides_is_not_shown_or_counted() -> None:
     assert one.span() == (0, Fraction(38, RATE))
 
 
+@pytest.mark.parametrize("b_frames", [0, 3])
+def test_raw_streams_are_timed_by_their_frame_rate(b_frames: int) -> None:
+    one = segment(x264(50, b_frames=b_frames, container="h264"))
+    frames = frames_of(one)
+    assert [frame.pts for frame in frames] == [Fraction(index, RATE) for index in range(50)]
+    assert one.span() == (0, 2)
+    for frame, same in zip(frames, frames_of(x264(50, b_frames=b_frames)), strict=True):
+        np.testing.assert_array_equal(frame.luma, same.luma)
+
+
+def test_the_codec_is_named_not_its_decoder() -> None:
+    data = encoded(moving(10), codec="libsvtav1", container="matroska", options={"preset": "12"})
+    with segment(data).decode() as decoding:
+        assert len(list(decoding.frames(Every()))) == 10
+    assert decoding.codec == "av1"
+
+
 def test_start_is_found_among_the_first_packets() -> None:
     for b_frames, container in ((0, "mpegts"), (3, "mpegts"), (3, "mp4")):
         data = x264(100, b_frames=b_frames, container=container)
