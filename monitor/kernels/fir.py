@@ -46,7 +46,7 @@ def row_lanes(samples: int) -> int:
 
 
 def pair_sums(out: Lanes, source: Lanes, offsets: NDArray[np.int64], taps: Pairs, count: int) -> None:
-    """``out[i] = sum over k of source[offsets[k] + i] * taps[k]``, modulo 2**32, for ``count`` (up to whole ``LANES``) lanes."""
+    """``out[i] = sum over k of source[offsets[k] + i] * taps[k]``, modulo 2**32, for ``count`` lanes (whole ``LANES``)."""
     size = -(-count // LANES) * LANES
     total = np.zeros(size, np.int64)
     for offset, tap in zip(offsets[: len(taps)], taps, strict=True):

@@ -13,7 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-DERIVED = {"src01_8b": ("src01_10b", -2), "src01_12b": ("src01_10b", 2), "src01_16b": ("src01_10b", 6), "src01_self": ("src01_10b", 0)}  # fmt: skip
+DERIVED = {
+    "src01_8b": ("src01_10b", -2),
+    "src01_12b": ("src01_10b", 2),
+    "src01_16b": ("src01_10b", 6),
+    "src01_self": ("src01_10b", 0),
+}
 """Clips made of another one by shifting its samples."""
 
 NAMES = ("src01_10b", *DERIVED, "sparks", "t160", "hall", "akiyo", "odd444", "dark")
@@ -52,7 +57,7 @@ def clip(shared: Path, name: str) -> Clip:
     both = []
     for side in ("dis", "ref"):
         path = stored["copied_as"]["ref" if name == "src01_self" else side]
-        raw = lzma.open(shared / path).read()
+        raw = lzma.decompress((shared / path).read_bytes())
         samples = np.frombuffer(raw, np.uint8 if stored["bit_depth"] == 8 else "<u2").astype(np.uint16)
         samples = samples << shift if shift >= 0 else samples >> -shift
         if facts["bit_depth"] == 8:

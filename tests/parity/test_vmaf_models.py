@@ -1,0 +1,56 @@
+"""VMAF's fusion against libvmaf: the same features give the same scores."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import cache
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+
+from monitor.models.files import KNOWN, open_model
+from monitor.models.vmaf import Collection, Model, parse
+from tests.parity.clips import NAMES, clip, known
+
+PRINTED = 6e-7
+"""Of scores that are known to the six decimals that libvmaf prints."""
+EXACT = 1e-10
+"""Of scores that are known to 17 digits; the regression's sum is taken in another order."""
+
+
+@cache
+def built_in() -> dict[int, str]:
+    """Models that stand as text in FFmpeg's own binary, by the number of their members: 21 are the bootstrap collection."""
+    data = Path(imageio_ffmpeg.get_ffmpeg_exe()).read_bytes()
+    found: dict[int, str] = {}
+    for begin in re.finditer(rb'\{\s*"0"\s*:\s*\{\s*"param_dict"', data):
+        text = data[begin.start() : begin.start() + 600_000].decode("latin-1")
+        document, end = json.JSONDecoder().raw_decode(text)
+        if document["0"]["model_dict"]["feature_names"][0].startswith("VMAF_integer"):
+            found.setdefault(len(document), text[:end])
+    return found
+
+
+@pytest.mark.parametrize("clip_name", NAMES)
+@pytest.mark.parametrize("name", KNOWN)
+def test_known_models(shared: Path, clip_name: str, name: str) -> None:
+    model = open_model(name)
+    assert isinstance(model, Model)
+    for exact, printed in zip(clip(shared, clip_name).scores, known(shared)[clip_name]["frames"], strict=True):
+        values = [exact[f"integer_{of.name}{'_egl_1' if of.options else ''}"] for of in model.features]
+        expected, tolerance = (exact[name], EXACT) if name in exact else (printed[name], PRINTED)
+        assert model.predict(values) == pytest.approx(expected, abs=tolerance)
+
+
+@pytest.mark.parametrize("clip_name", NAMES)
+def test_the_bootstrap_collection(shared: Path, clip_name: str) -> None:
+    collection = parse(built_in()[21], "vmaf_b_v0.6.3")
+    assert isinstance(collection, Collection)
+    assert len(collection.resampled) == 20
+    for scores in clip(shared, clip_name).scores:
+        values = [scores[f"integer_{of.name}"] for of in collection.main.features]
+        assert collection.main.predict(values) == pytest.approx(scores["b"], abs=EXACT)
+        expected = [scores[f"b_{name}"] for name in ("bagging", "stddev", "ci_p95_lo", "ci_p95_hi")]
+        assert collection.interval(values) == pytest.approx(expected, abs=EXACT)
