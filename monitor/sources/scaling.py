@@ -10,7 +10,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from monitor.errors import UnsupportedFormat
-from monitor.sources.decoding import planes_of
+from monitor.sources.pixels import planes_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,9 +19,9 @@ from monitor.sources.decoding import (
     EncodedPacket,
     PacketSegment,
     best_video,
-    planar_format,
     stream_start,
 )
+from monitor.sources.pixels import planar_format
 from tests.unit.sources.pictures import RATE, START, Every, encoded, frames_of, moving, picture, planes, segment, x264
 
 TS_PACKET = 188
