@@ -264,8 +264,9 @@ def test_seconds_are_told_for_each_metric() -> None:
     told: dict[str, float] = {}
     one = engine(Mean(), Step(), timer=lambda: float(next(ticks)), observe=told.__setitem__)
     outcome = one.score(FakeSegment(count=3))
-    assert told == {"mean": 3.0, "step": 3.0}
-    assert outcome.result.score_seconds > 6
+    assert set(told) == {"mean", "step"}
+    assert min(told.values()) >= 3  # a tick at least for each frame
+    assert sum(told.values()) < outcome.result.score_seconds
 
 
 def test_a_metric_without_any_value_yields_no_score() -> None:
