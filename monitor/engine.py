@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 from monitor.aggregation import pool_segment
 from monitor.errors import SourceError, UnsupportedFormat
 from monitor.pairing import Convert, ReferenceReader, ReferenceWindow, placement
-from monitor.protocols import MetricSpec, Reference, Scorer
+from monitor.protocols import Delayed, MetricSpec, Reference, Scorer
 from monitor.types import EventKind, Frame, FramePair, Score, Segment, SegmentResult, SourceEvent, VideoFormat
 
 if TYPE_CHECKING:
@@ -80,7 +81,15 @@ class _Member:
         Raises:
             ValueError: a score breaks the promises of ``monitor.protocols.Scorer``.
         """
-        scores = list(self.scorer.score([item]))  # type: ignore[list-item]  # members get what they ask for
+        return self.checked(self.scorer.score([item]))  # type: ignore[list-item]  # members get what they ask for
+
+    def checked(self, given: Iterable[Score]) -> list[Score]:
+        """Scores as a list.
+
+        Raises:
+            ValueError: as ``score``.
+        """
+        scores = list(given)
         known = {feature.name for feature in self.spec.features}
         for score in scores:
             if score.feature not in known or math.isnan(score.value):
@@ -296,6 +305,8 @@ class _Pass:
                 self._score_beside(frame, reader, offset)
         if first:
             self._check_continuity(decoded)  # decoded, though nothing of it was sampled
+        for member in owner._members:
+            self._flush(member)
         if decoded.end is None or decoded.start is None:
             owner._break()
         else:
@@ -349,15 +360,30 @@ class _Pass:
                 self._apply(member, pair, found.format)
 
     def _apply(self, member: _Member, item: Frame | FramePair, video_format: VideoFormat) -> None:
-        """Score one item with one metric; a metric that fails costs its own values and nothing else."""
+        """Score one item with one metric."""
+        changed = member.format != video_format
+        if changed:
+            self._flush(member)
+        elif member.refused or member.failing:
+            return
+        with self._guarded(member):
+            if changed:
+                member.prepare(video_format)
+            self.scores.extend(member.score(item))
+
+    def _flush(self, member: _Member) -> None:
+        """Take the scores that one metric still owes."""
+        if isinstance(member.scorer, Delayed) and member.format and not (member.refused or member.failing):
+            with self._guarded(member):
+                self.scores.extend(member.checked(member.scorer.flush()))
+
+    @contextmanager
+    def _guarded(self, member: _Member) -> Iterator[None]:
+        """Let one metric work; if it fails, that costs its own values and nothing else."""
         owner = self._owner
         began = owner.timer()
         try:
-            if member.format != video_format:
-                member.prepare(video_format)
-            if member.refused or member.failing:
-                return
-            self.scores.extend(member.score(item))
+            yield
         except UnsupportedFormat as error:
             member.refused = True
             owner._refuse(member, error)

@@ -86,6 +86,8 @@ class MetricSpec:
     features: tuple[Feature, ...]
     version: int = 1
     """Raised whenever numbers change; ``model`` of the scores is ``name/version``."""
+    trained: str = ""
+    """The trained model behind the numbers, ``vmaf_v0.6.1``: it takes the name's place in ``model``."""
     spacing: Spacing = Spacing.NONE
     needs_chroma: bool = False
     min_size: int = 1
@@ -96,8 +98,8 @@ class MetricSpec:
 
     @property
     def model(self) -> str:
-        """Identity of the numbers: ``psnr/1``."""
-        return f"{self.name}/{self.version}"
+        """Identity of the numbers: ``psnr/1``, ``vmaf_v0.6.1/1``."""
+        return f"{self.trained or self.name}/{self.version}"
 
 
 ItemT_contra = TypeVar("ItemT_contra", bound="Frame | FramePair", contravariant=True)
@@ -118,7 +120,8 @@ class Scorer(Protocol[ItemT_contra]):
     def score(self, batch: Sequence[ItemT_contra]) -> Iterable[Score]:
         """Scores of one batch: never empty, in presentation order, all of the prepared format.
 
-        Never NaN. A frame that can't be scored (the first one of a temporal metric) yields nothing.
+        Never NaN. A frame that can't be scored (the first one of a temporal metric) yields nothing. Scores may be of an
+        earlier batch's frames where the scorer is ``Delayed``.
         """
 
     def reset(self) -> None:
@@ -126,6 +129,14 @@ class Scorer(Protocol[ItemT_contra]):
 
     def close(self) -> None:
         """Free resources; nothing is called afterwards."""
+
+
+@runtime_checkable
+class Delayed(Protocol):
+    """A scorer that can score a frame only once it has seen the next one, and so owes scores when a segment ends."""
+
+    def flush(self) -> Iterable[Score]:
+        """The scores still owed, as if no frame followed. What is needed to go on with the next segment is kept."""
 
 
 class Sampler(Protocol):

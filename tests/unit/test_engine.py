@@ -157,6 +157,28 @@ class Step(Mean):
 
 
 @dataclass(eq=False)
+class Late(Mean):
+    """Scores a frame when it has seen the next one: by how much the next one is brighter, 0 where none follows."""
+
+    spec: ClassVar[MetricSpec] = spec("late")
+    pending: Frame | None = None
+    breaks: bool = False
+
+    def score(self, batch: Sequence[Frame]) -> Iterator[Score]:
+        for frame in batch:
+            if (owed := self.pending) is not None:
+                yield Score("late", float(frame.luma.mean() - owed.luma.mean()), owed.index, owed.pts)
+            self.pending = frame
+
+    def flush(self) -> Iterator[Score]:
+        owed, self.pending = self.pending, None
+        if self.breaks:
+            raise RuntimeError("a bug")
+        if owed is not None:
+            yield Score("late", 0.0, owed.index, owed.pts)
+
+
+@dataclass(eq=False)
 class Faulty(Mean):
     """Raises on the frames named."""
 
@@ -453,6 +475,25 @@ def test_after_a_bad_segment_everything_begins_anew_without_a_jump(damage: dict[
 def test_memory_lasts_from_segment_to_segment() -> None:
     one = engine(Step())
     assert [one.score(FakeSegment(number)).result.scores[0].frames for number in range(3)] == [49, 50, 50]
+
+
+def test_a_delayed_metric_pays_what_it_owes_when_the_segment_ends() -> None:
+    owing = engine(Late())
+    for sequence in range(2):
+        result = owing.score(FakeSegment(sequence, count=5)).result
+        assert [(score.index, score.value) for score in result.frame_scores] == [(0, 1), (1, 1), (2, 1), (3, 1), (4, 0)]
+
+
+def test_a_delayed_metric_pays_what_it_owes_before_the_format_changes() -> None:
+    result = engine(Late()).score(FakeSegment(count=4, formats=lambda index: SMALL if index < 2 else LARGE)).result
+    assert [(score.index, score.value) for score in result.frame_scores] == [(0, 1), (1, 0), (2, 1), (3, 0)]
+
+
+def test_a_metric_that_cannot_pay_is_a_failure(caplog: pytest.LogCaptureFixture) -> None:
+    result = engine(Late(breaks=True), Mean()).score(FakeSegment(count=3)).result
+    assert result.failed == ("late",)
+    assert [score.feature for score in result.frame_scores].count("late") == 2
+    assert "a bug" in caplog.text
 
 
 def test_a_flagged_discontinuity_resets_and_is_the_sources_to_report() -> None:
