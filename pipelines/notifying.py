@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from monitor.notifiers import AlertmanagerNotifier, LogNotifier, WebhookNotifier
 from monitor.protocols import Notifier
 from pipelines.config import GrafanaConfig, WatchConfig, WebhookConfig
 
 
 def build_notifiers(config: WatchConfig, *, log_alerts: bool) -> list[Notifier]:
-    """The notifiers of a configuration, the log first where it is wanted.
+    """The notifiers of a configuration, the log first where it is wanted. Names are unique: ``webhook``, ``webhook-2`` ...
 
     Raises:
         ConfigError: a secret is missing.
@@ -24,4 +26,10 @@ def build_notifiers(config: WatchConfig, *, log_alerts: bool) -> list[Notifier]:
             notifiers.append(GrafanaAnnotator(GrafanaClient(wanted.url, wanted.token.read())))
         else:
             notifiers.append(AlertmanagerNotifier(wanted.url, timeout_seconds=wanted.timeout_seconds))
+    seen: Counter[str] = Counter()
+    for notifier in notifiers:
+        kind = notifier.name
+        seen[kind] += 1
+        if seen[kind] > 1:
+            notifier.name = f"{kind}-{seen[kind]}"
     return notifiers
