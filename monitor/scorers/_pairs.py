@@ -1,0 +1,62 @@
+"""What metrics have in common that score pairs of frames one by one."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import ClassVar
+
+import numpy as np
+
+from monitor.protocols import MetricSpec
+from monitor.scorers import _formats
+from monitor.types import Frame, FramePair, Plane, Score, VideoFormat
+
+Measure = Callable[[FramePair], Sequence[float]]
+"""Values of the first features of a spec, in their order; those that need chroma are last and missing without it."""
+
+
+@dataclass(slots=True)
+class PairScorer(ABC):
+    """A scorer that remembers nothing from one pair to the next; subclasses give ``spec`` and ``measure``."""
+
+    spec: ClassVar[MetricSpec]
+    _measure: Measure = field(init=False, repr=False)
+
+    @abstractmethod
+    def measure(self, video_format: VideoFormat) -> Measure:
+        """The arithmetic for pairs of a format that was checked."""
+
+    def prepare(self, video_format: VideoFormat) -> None:
+        _formats.check(self.spec, video_format)
+        self._measure = self.measure(video_format)
+        black = black_frame(video_format)
+        self._measure(FramePair(black, black))
+
+    def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
+        for pair in batch:
+            for feature, value in zip(self.spec.features, self._measure(pair), strict=False):
+                yield Score(feature.name, value, pair.index, pair.pts)
+
+    def reset(self) -> None:  # noqa: B027
+        """Pairs are scored one by one: there is nothing to forget."""
+
+    def close(self) -> None:  # noqa: B027
+        """Nothing is held."""
+
+
+def black_frame(video_format: VideoFormat) -> Frame:
+    """A frame of zeros in full size, read-only as frames are: kernels compile for exactly this."""
+    shapes = [(video_format.height, video_format.width)]
+    if video_format.chroma_width:
+        shapes += [(video_format.chroma_height, video_format.chroma_width)] * 2
+    planes: list[Plane] = (
+        [np.zeros(shape, np.uint8) for shape in shapes]
+        if video_format.bit_depth == 8
+        else [np.zeros(shape, np.uint16) for shape in shapes]
+    )
+    for plane in planes:
+        plane.flags.writeable = False
+    return Frame(0, Fraction(0), Fraction(0), video_format, tuple(planes))

@@ -1,0 +1,76 @@
+"""Full-reference metrics against libvmaf and FFmpeg: their published scores, and the binary run here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from monitor import scorers
+from monitor.types import FramePair
+from tests.parity import filters
+from tests.parity.clips import NAMES, clip
+
+PRINTED = 6e-7
+"""Half of the last decimal that libvmaf prints, and what its own builds differ by."""
+
+TOLERANCES = {
+    # libvmaf's order of sums in single precision; seen: 6e-8
+    "float_ssim": 1e-6,
+    # the same, and full size is computed without libvmaf's rounding; seen: 3e-7
+    "float_ms_ssim": 1e-6,
+}
+
+EXTRACTORS = {"float_ssim": "float_ssim", "float_ms_ssim": "float_ms_ssim"}
+"""What libvmaf calls the extractor, by our metric."""
+
+
+def ours(metric: str, pairs: Sequence[FramePair]) -> list[dict[str, float]]:
+    """Scores of every pair by feature."""
+    scorer = scorers.create(metric)
+    scorer.prepare(pairs[0].format)
+    found: list[dict[str, float]] = [{} for _ in pairs]
+    for score in scorer.score(pairs):
+        found[score.index][score.feature] = score.value
+    return found
+
+
+def check(found: dict[str, float], expected: dict[str, float | None], slack: float = 0.0) -> None:
+    for feature, value in found.items():
+        theirs = expected[feature]
+        if theirs is None:
+            assert value == scorers.feature(feature)[1].maximum, f"{feature} is infinite for libvmaf"
+        else:
+            assert value == pytest.approx(theirs, abs=TOLERANCES[feature] + slack), feature
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("metric", EXTRACTORS)
+def test_published_scores(shared: Path, metric: str, name: str) -> None:
+    of = clip(shared, name)
+    spec = scorers.spec(metric)
+    if spec.features[0].name not in of.scores[0]:
+        pytest.skip("libvmaf can't score this clip")
+    for found, exact in zip(ours(metric, filters.pairs_of(of)), of.scores, strict=True):
+        assert list(found) == [feature.name for feature in spec.features]
+        check(found, dict(exact))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    size=st.tuples(st.integers(300, 440), st.integers(300, 400)),
+    pixel_format=st.sampled_from(["yuv420p", "yuv444p", "yuv420p10le", "yuv444p12le"]),
+    content=st.sampled_from(["noise", "gradient", "flat", "black", "texture"]),
+    amount=st.sampled_from([0.0, 1.0, 5.0, 40.0]),
+    seed=st.integers(0, 1000),
+)
+@pytest.mark.parametrize("metric", EXTRACTORS)
+def test_made_pictures(
+    tmp_path: Path, metric: str, size: tuple[int, int], pixel_format: str, content: str, amount: float, seed: int
+) -> None:
+    pairs = filters.made(content, filters.video_format(*size, pixel_format), seed, amount)
+    for found, theirs in zip(ours(metric, pairs), filters.libvmaf(pairs, tmp_path, EXTRACTORS[metric]), strict=True):
+        check(found, theirs, PRINTED)
