@@ -217,6 +217,9 @@ class Outputs:
     def _let_go(self) -> None:
         """A file that refuses, or a reader of standard output that has gone, is left alone: watching goes on."""
         self._filed = None
+        if self._file is not None:
+            with contextlib.suppress(SinkError):
+                self._file.close()
 
     def _prune(self, before_ms: int) -> None:
         try:
