@@ -10,6 +10,7 @@ Where libvmaf multiplies and shifts 64-bit integers and no bit above the 53rd ca
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -297,7 +298,7 @@ def _level(
     distorted: Plane,
     arithmetic: Arithmetic,
     grey: int,
-    limit: float,
+    limits: NDArray[np.float64],
     central: tuple[int, int, int, int],
     cube_shift: NDArray[np.int64],
     row_shift: int,
@@ -313,34 +314,37 @@ def _level(
     top, bottom, left, right = central
     low, high = np.empty(size + 3, np.int64), np.empty(size + 3, np.int64)
     o, t = np.empty((3, width), np.int32), np.empty((3, width), np.int32)
-    restored, additive = np.empty((2, 3, width), np.int32), np.empty((3, width), np.int32)
-    neighbour, centre = np.empty((3, width), np.int64), np.empty((2, width), np.int64)
+    count = limits.size
+    restored, additive = np.empty((count, 2, 3, width), np.int32), np.empty((3, width), np.int32)
+    neighbour, centre = np.empty((count, 3, width), np.int64), np.empty((count, 2, width), np.int64)
     for row in range(height + 1):
         if row < height:
             _bands(reference, row, arithmetic, grey, low, high, next_reference[row], o)
             _bands(distorted, row, arithmetic, grey, low, high, next_distorted[row], t)
             if top - 1 <= row < bottom + 1:
-                _restore(o, t, limit, restored[row % 2], additive)
-                _weigh_maskers(additive, arithmetic, neighbour[row % 3], centre[row % 2])
+                for n in range(count):
+                    _restore(o, t, limits[n], restored[n, row % 2], additive)
+                    _weigh_maskers(additive, arithmetic, neighbour[n, row % 3], centre[n, row % 2])
             if top <= row < bottom:
                 _add_reference(o, left, right, arithmetic.reference_shift, reference_cube, reference_row, of_reference)
         before = row - 1
         if top <= before < bottom:
             above = before - 1 if before else min(1, height - 1)
             below = row if row < height else before
-            _add_masked(
-                restored[before % 2],
-                neighbour[above % 3],
-                neighbour[before % 3],
-                neighbour[below % 3],
-                centre[before % 2],
-                left,
-                right,
-                arithmetic,
-                cube_shift,
-                row_shift,
-                of_signal,
-            )
+            for n in range(count):
+                _add_masked(
+                    restored[n, before % 2],
+                    neighbour[n, above % 3],
+                    neighbour[n, before % 3],
+                    neighbour[n, below % 3],
+                    centre[n, before % 2],
+                    left,
+                    right,
+                    arithmetic,
+                    cube_shift,
+                    row_shift,
+                    of_signal[n],
+                )
 
 
 def _cube_root(value: float | np.float32) -> np.float32:
@@ -351,24 +355,25 @@ def _log2(value: float) -> int:
     return math.ceil(math.log2(value))
 
 
-def _pooled(sums: NDArray[np.int64], units: tuple[float, ...], area: int) -> float:
-    """Cube roots of the bands' sums and of the noise, added up in float32."""
+def _pooled(sums: NDArray[np.int64], units: tuple[float, ...], area: int, smallest: float) -> float:
+    """Cube roots of the bands' sums and of the noise, added up in float32; 0 below ``smallest``."""
     noise = _cube_root(np.float32(area) * np.float32(NOISE_WEIGHT))
     total = np.float32(0)
     for value, unit in zip(sums.tolist(), units, strict=True):
         total = np.float32(total + np.float32(_cube_root(value * unit) + noise))
-    return float(total)
+    return float(total) if total >= smallest else 0.0
 
 
-def adm(distorted: Plane, reference: Plane, bit_depth: int, gain_limit: float = 100.0) -> Adm:
-    """ADM of luma planes.
+def adm(distorted: Plane, reference: Plane, bit_depth: int, gain_limits: Sequence[float] = (100.0,)) -> list[Adm]:
+    """ADM of luma planes for each gain limit.
 
     Args:
         distorted: Samples of ``bit_depth`` bits; at least 33x33, below which libvmaf's result is undefined.
         reference: Of the same shape and type.
         bit_depth: 8 to 16.
-        gain_limit: How much contrast may be enhanced and still count; 1 in libvmaf's NEG models, else 100.
+        gain_limits: How much contrast may be enhanced and still count; 1 in libvmaf's NEG models, else 100.
     """
+    limits = np.array(gain_limits, np.float64)
     levels = []
     for level in range(LEVELS):
         arithmetic = _first(bit_depth) if level == 0 else _finer(level, SENSITIVITY[level])
@@ -382,13 +387,13 @@ def adm(distorted: Plane, reference: Plane, bit_depth: int, gain_limit: float = 
         else:
             reference_cube, reference_row = _log2(inner_width), _log2(inner_height)
         approximations = [np.empty((height, width), np.int32) for _ in range(2)]
-        of_signal, of_reference = np.zeros(3, np.int64), np.zeros(3, np.int64)
+        of_signal, of_reference = np.zeros((limits.size, 3), np.int64), np.zeros(3, np.int64)
         _level(
             reference,
             distorted,
             arithmetic,
             46342 << (bit_depth - 1) if level == 0 else 0,
-            gain_limit,
+            limits,
             (top, height - top, left, width - left),
             np.array(across),
             down,
@@ -401,11 +406,9 @@ def adm(distorted: Plane, reference: Plane, bit_depth: int, gain_limit: float = 
         )
         of_h, of_d = (float(np.float32(factor)) for factor in SENSITIVITY[level])
         unit = 2.0 ** -(arithmetic.reference_scale - reference_cube - reference_row)
-        numerator = _pooled(
-            of_signal, tuple(2.0 ** -(s - a - down) for s, a in zip(arithmetic.scale, across, strict=True)), area
-        )
-        denominator = _pooled(of_reference, (unit * of_h**3, unit * of_h**3, unit * of_d**3), area)
+        units = tuple(2.0 ** -(scale - less - down) for scale, less in zip(arithmetic.scale, across, strict=True))
         smallest = 1e-10 * (width * height) / (1920 * 1080)
-        levels.append(Level(*(0.0 if part < smallest else part for part in (numerator, denominator))))
+        denominator = _pooled(of_reference, (unit * of_h**3, unit * of_h**3, unit * of_d**3), area, smallest)
+        levels.append([Level(_pooled(sums, units, area, smallest), denominator) for sums in of_signal])
         reference, distorted = approximations
-    return Adm(tuple(levels))
+    return [Adm(of_limit) for of_limit in zip(*levels, strict=True)]

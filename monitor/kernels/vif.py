@@ -11,6 +11,7 @@ is whole after the shift, rounding the sum of the lower ones alone gives exactly
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -58,12 +59,12 @@ class Taps(NamedTuple):
 class Sums(NamedTuple):
     """What one scale adds up to."""
 
-    numerator_log: int
     denominator_log: int
     outside: int
     """Sum of the distorted variance where the reference is flat."""
     flat: int
     """Pixels where the reference's variance is below the noise."""
+    numerator_log: int
 
     @property
     def numerator(self) -> float:
@@ -184,12 +185,12 @@ def _log(value: np.int64, logs: NDArray[np.int32]) -> np.int64:
 def _add_logs(
     sums: NDArray[np.uint32],
     doubled: np.uint32,
-    limit: float,
+    limits: NDArray[np.float64],
     logs: NDArray[np.int32],
     width: int,
     totals: NDArray[np.int64],
 ) -> None:
-    numerator = denominator = outside = flat = np.int64(0)
+    denominator = outside = flat = np.int64(0)
     mean_x, mean_y = sums[0], sums[1]
     xx_high, yy_high, xy_high = sums[2], sums[3], sums[4]
     xx_low, yy_low, xy_low = sums[5], sums[6], sums[7]
@@ -208,12 +209,13 @@ def _add_logs(
             variance, covariance = np.float64(xx), np.float64(xy)
             gain = covariance / (variance + 65536e-10)
             rest = max(np.int64(np.float64(yy) - gain * covariance), np.int64(0)) + NOISE
-            kept = min(gain, limit)
-            numerator += _log(np.int64(kept * kept * variance) + rest, logs) - _log(rest, logs)
-    totals[0] += numerator
-    totals[1] += denominator
-    totals[2] += outside
-    totals[3] += flat
+            noise = _log(rest, logs)
+            for n in range(limits.size):
+                kept = min(gain, limits[n])
+                totals[3 + n] += _log(np.int64(kept * kept * variance) + rest, logs) - noise
+    totals[0] += denominator
+    totals[1] += outside
+    totals[2] += flat
 
 
 @kernel()
@@ -224,7 +226,7 @@ def _scale(
     square_shift: int,
     reach: int,
     taps: Taps,
-    limit: float,
+    limits: NDArray[np.float64],
     logs: NDArray[np.int32],
     next_reach: int,
     next_taps: Taps,
@@ -278,8 +280,8 @@ def _scale(
                 line = lines[quantity]
                 _fill_edges(line.view(np.uint16), reach, width)
                 two_pair_sums(across[0, quantity], across[1, quantity], line, across_offsets, taps.even, taps.odd, evens)
-            _add_logs(across[0], doubled, limit, logs, evens, totals)
-            _add_logs(across[1], doubled, limit, logs, odds, totals)
+            _add_logs(across[0], doubled, limits, logs, evens, totals)
+            _add_logs(across[1], doubled, limits, logs, odds, totals)
         if next_reach and pair < next_reference.shape[0]:
             next_doubled = np.uint32(next_taps.doubled)
             for quantity in range(2):
@@ -294,22 +296,25 @@ def _scale(
                     half_size[i] ^= HALF
 
 
-def vif(distorted: Plane, reference: Plane, bit_depth: int, gain_limit: float = 100.0) -> tuple[Sums, ...]:
-    """VIF of luma planes, finest scale first.
+def vif(
+    distorted: Plane, reference: Plane, bit_depth: int, gain_limits: Sequence[float] = (100.0,)
+) -> list[tuple[Sums, ...]]:
+    """VIF of luma planes for each gain limit, finest scale first.
 
     Args:
         distorted: Samples of ``bit_depth`` bits.
-        reference: Of the same shape and type.
+        reference: Of the same shape and type, at least 16x16.
         bit_depth: 8 to 16.
-        gain_limit: How much contrast may be enhanced and still count; 1 in libvmaf's NEG models, else 100.
+        gain_limits: How much contrast may be enhanced and still count; 1 in libvmaf's NEG models, else 100.
     """
-    results = []
+    limits = np.array(gain_limits, np.float64)
+    scales = []
     for scale in range(SCALES):
         height, width = reference.shape
         last = scale == SCALES - 1
         smaller = (height // 2, width // 2) if not last else (0, 0)
         next_reference, next_distorted = np.empty(smaller, np.uint16), np.empty(smaller, np.uint16)
-        totals = np.zeros(4, np.int64)
+        totals = np.zeros(3 + limits.size, np.int64)
         _scale(
             reference,
             distorted,
@@ -317,7 +322,7 @@ def vif(distorted: Plane, reference: Plane, bit_depth: int, gain_limit: float = 
             2 * (bit_depth - 8) if scale == 0 else 16,
             REACH[scale],
             FILTERS[scale],
-            gain_limit,
+            limits,
             LOGS,
             0 if last else REACH[scale + 1],
             FILTERS[scale] if last else DECIMATION[scale],
@@ -325,6 +330,7 @@ def vif(distorted: Plane, reference: Plane, bit_depth: int, gain_limit: float = 
             next_distorted,
             totals,
         )
-        results.append(Sums(*totals.tolist()))
+        denominator, outside, flat, *numerators = totals.tolist()
+        scales.append([Sums(denominator, outside, flat, numerator) for numerator in numerators])
         reference, distorted = next_reference, next_distorted
-    return tuple(results)
+    return list(zip(*scales, strict=True))

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from monitor.errors import ConfigError, UnknownName
-from monitor.models.vmaf import Collection, Model, load, parse
+from monitor.models.vmaf import Model, load, parse
 
 DISTRIBUTION = "ffmpeg-quality-metrics"
 """The installed distribution with the model files (BSD-2-Clause-Patent data); it is looked into, never imported."""
@@ -63,7 +63,7 @@ def find(name: str) -> Path:
     raise ConfigError(f"the installed package {DISTRIBUTION} has no {KNOWN[name].file}; upgrade it or give path=FILE")
 
 
-def open_model(choice: str) -> Model | Collection:
+def open_model(choice: str) -> Model:
     """The model meant by a name, or by ``path=FILE`` as in libvmaf's option ``model``.
 
     A known file must be what its name says, byte for byte; one by path is taken as it is and called by its file name.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,6 +59,18 @@ class Transform:
         return max(value, score) if self.at_least_input else value
 
 
+class Interval(NamedTuple):
+    """What resampled models say about one frame."""
+
+    bagging: float
+    """Mean of their scores."""
+    stdev: float
+    low: float
+    """2.5th percentile."""
+    high: float
+    """97.5th percentile."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
     """One trained model."""
@@ -73,6 +85,8 @@ class Model:
     transform: Transform | None = None
     """``None`` where it is not to be applied."""
     clip: tuple[float, float] | None = None
+    resampled: tuple[Model, ...] = ()
+    """Models like it, trained on resampled viewers: how much they disagree tells how sure the score is."""
 
     def raw(self, values: Sequence[float]) -> float:
         """The score before transform and clip.
@@ -92,37 +106,16 @@ class Model:
         """The score of one frame."""
         return self.finish(self.raw(values))
 
-
-class Interval(NamedTuple):
-    """What resampled models say about one frame."""
-
-    bagging: float
-    """Mean of their scores."""
-    stdev: float
-    low: float
-    """2.5th percentile."""
-    high: float
-    """97.5th percentile."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Collection:
-    """A model and others like it that were trained on resampled viewers, to tell how sure it is."""
-
-    main: Model
-    resampled: tuple[Model, ...]
-
     def interval(self, values: Sequence[float]) -> Interval:
         """Mean, population standard deviation and 95 % interval of the resampled models' scores of one frame."""
         scores = np.array([model.raw(values) for model in self.resampled])
         mean, stdev = float(scores.mean()), float(scores.std())
         low, high = (float(each) for each in np.percentile(scores, (2.5, 97.5)))
-        finish = self.main.finish
-        slope = (finish(mean + SLOPE_STEP) - finish(mean - SLOPE_STEP)) / (2 * SLOPE_STEP)
-        return Interval(finish(mean), stdev * slope, finish(low), finish(high))
+        slope = (self.finish(mean + SLOPE_STEP) - self.finish(mean - SLOPE_STEP)) / (2 * SLOPE_STEP)
+        return Interval(self.finish(mean), stdev * slope, self.finish(low), self.finish(high))
 
 
-def parse(text: str, name: str, *, transform: bool = False, no_enhancement: bool = False) -> Model | Collection:
+def parse(text: str, name: str, *, transform: bool = False, no_enhancement: bool = False) -> Model:
     """Read a model file.
 
     Args:
@@ -140,13 +133,13 @@ def parse(text: str, name: str, *, transform: bool = False, no_enhancement: bool
             return _model(document["model_dict"], name, transform, no_enhancement)
         members = [_model(document[str(key)]["model_dict"], name, transform, no_enhancement) for key in range(len(document))]
         main, *resampled = members
-        return Collection(main, tuple(resampled))
+        return replace(main, resampled=tuple(resampled))
     except (ValueError, KeyError, TypeError) as error:
         detail = f"no {error}" if isinstance(error, KeyError) else str(error)
         raise ConfigError(f"{name} is no VMAF model in JSON: {detail}") from error
 
 
-def load(path: Path, name: str = "") -> Model | Collection:
+def load(path: Path, name: str = "") -> Model:
     """Read a model file; it is called by its file name where ``name`` is empty.
 
     Raises:

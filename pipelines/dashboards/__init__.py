@@ -25,9 +25,9 @@ def build(specs: Iterable[MetricSpec] | None = None) -> dict[str, Json]:
     """The dashboards by name; the name is also the uid and the stem of the file.
 
     Args:
-        specs: Metrics to show; all registered ones where not given.
+        specs: Metrics to show; those that are on by default where not given. Others go by `$feature`.
     """
-    metrics = tuple(scorers.specs() if specs is None else specs)
+    metrics = tuple(spec for spec in scorers.specs() if spec.default) if specs is None else tuple(specs)
     return {
         STREAM_QUALITY: _dashboard(
             STREAM_QUALITY,

@@ -36,8 +36,19 @@ AMOUNTS: dict[str, tuple[str, tuple[float, ...]]] = {
     "blur": ("blurred", (0, 0.6, 1.0, 2.0, 4.0)),
     "clipped_ratio": ("overexposed", (0, 40, 80, 120)),
     "noise": ("noisy", (0, 1, 2, 5, 10)),
+    "integer_adm_scale0": ("blurred", (0, 0.6, 1.0, 2.0, 4.0)),  # strong noise hides its own masking at the finest level
 }
 """How to spoil a picture for a feature with a direction, other than a full-reference one for luma (these get everything)."""
+
+SHORT_OF_BEST: dict[str, float] = {
+    "vif": 1e-4,  # libvmaf truncates what it takes logarithms of, and rounds ADM's sums
+    "adm": 1e-4,
+    "vmaf": 3.0,  # the models give a still picture about 97.4
+    "vmaf_neg": 3.0,
+    "vmaf_4k": 3.0,
+    "vmaf_4k_neg": 3.0,
+}
+"""By how much the score of a picture beside itself may miss the best one, by metric; 1e-6 for others."""
 
 EVERYTHING: dict[str, tuple[float, ...]] = {
     "noisy": (0, 2, 6, 20, 50),
@@ -299,7 +310,7 @@ def test_a_picture_equals_itself(spec: MetricSpec, studio: Any, pixel_format: st
     cap = 6.0 * video_format.bit_depth + 12
     for feature in spec.features:
         expected = min(feature.best, cap) if spec.name == "psnr" else feature.best
-        assert best[feature.name] == pytest.approx(expected, abs=1e-6)
+        assert best[feature.name] == pytest.approx(expected, abs=SHORT_OF_BEST.get(spec.name, 1e-6))
 
 
 @pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.reference is Reference.NONE], ids=lambda spec: spec.name)

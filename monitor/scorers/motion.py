@@ -1,0 +1,82 @@
+"""Motion of the reference, as libvmaf's integer extractor defines it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from monitor.protocols import Feature, MetricSpec, Reference, Spacing
+from monitor.scorers import _formats, _pairs
+from monitor.scorers._registry import SHARED, register
+from monitor.scorers._vmaf import Moment, Neighbourhood, VmafFeatures
+from monitor.types import FramePair, Score, VideoFormat
+
+
+def _feature(name: str, title: str) -> Feature:
+    return Feature(
+        name=name,
+        title=title,
+        unit="code value",
+        minimum=0.0,
+        maximum=256.0,
+        worst=0.0,
+        best=0.0,
+        zero="the reference stands still, or it is the first frame",
+        no_data="no neighbouring frames were scored",
+        display=(0.0, 20.0),
+    )
+
+
+SPEC = MetricSpec(
+    name="motion",
+    title="Motion",
+    summary=(
+        "Mean absolute difference of the blurred reference to the frame before, and (motion2) the smaller of it and the "
+        "next frame's, so that a cut is no motion; libvmaf's integer arithmetic, bit for bit."
+    ),
+    source="libvmaf feature/integer_motion.c",
+    reference=Reference.FULL,
+    spacing=Spacing.CONSECUTIVE,
+    min_size=3,
+    default=False,
+    features=(_feature("integer_motion", "Motion"), _feature("integer_motion2", "Motion 2")),
+)
+
+
+@register
+@dataclass(slots=True)
+class Motion:
+    """Motion of each pair whose neighbours were seen; each waits for the next."""
+
+    spec: ClassVar[MetricSpec] = SPEC
+    features: VmafFeatures = field(default_factory=VmafFeatures, metadata=SHARED, repr=False)
+    _neighbourhood: Neighbourhood = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._neighbourhood = Neighbourhood(self.features)
+
+    def prepare(self, video_format: VideoFormat) -> None:
+        _formats.check(SPEC, video_format)
+        self._neighbourhood.reset()
+        self.features.motion(_pairs.black_frame(video_format), _pairs.black_frame(video_format))
+
+    def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
+        for pair in batch:
+            yield from _scores(self._neighbourhood.next(pair))
+
+    def flush(self) -> Iterator[Score]:
+        yield from _scores(self._neighbourhood.last())
+
+    def reset(self) -> None:
+        self._neighbourhood.reset()
+
+    def close(self) -> None:
+        self._neighbourhood.reset()
+
+
+def _scores(moment: Moment | None) -> Iterator[Score]:
+    if moment is not None:
+        pair = moment.pair
+        yield Score("integer_motion", moment.motion, pair.index, pair.pts)
+        yield Score("integer_motion2", moment.motion2, pair.index, pair.pts)

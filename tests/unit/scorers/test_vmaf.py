@@ -1,0 +1,233 @@
+"""VMAF's metrics: what they share, how they wait, what they refuse."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monitor import scorers
+from monitor.errors import ConfigError, UnknownName
+from monitor.kernels import adm as adm_kernel
+from monitor.kernels import motion as motion_kernel
+from monitor.kernels import vif as vif_kernel
+from monitor.models import files
+from monitor.models.vmaf import Model
+from monitor.protocols import Delayed
+from monitor.scorers import vmaf
+from monitor.types import FramePair
+
+METRICS = ["vif", "adm", "motion", "vmaf", "vmaf_neg", "vmaf_phone", "vmaf_4k", "vmaf_4k_neg"]
+
+
+@pytest.fixture
+def pairs(studio: Any, spoilers: Any) -> list[FramePair]:
+    made: list[FramePair] = studio.pairs(5, studio.format(64, 48, "gray"), spoilers.noisy(6))
+    return made
+
+
+def values(scorer: Any, items: list[FramePair], *, end: bool = True) -> dict[str, dict[int, float]]:
+    """Scores by feature and frame."""
+    scorer.prepare(items[0].format)
+    found: dict[str, dict[int, float]] = {}
+    for score in [*scorer.score(items), *(scorer.flush() if end and isinstance(scorer, Delayed) else ())]:
+        found.setdefault(score.feature, {})[score.index] = score.value
+    return found
+
+
+def test_vmaf_is_the_model_of_its_features(pairs: list[FramePair]) -> None:
+    features = {
+        name: of_frames
+        for metric in ("vif", "adm", "motion")
+        for name, of_frames in values(scorers.create(metric), pairs).items()
+    }
+    scored = values(scorers.create("vmaf"), pairs)["vmaf"]
+    model = files.open_model("vmaf_v0.6.1")
+    assert list(scored) == [0, 1, 2, 3, 4]
+    for index, score in scored.items():
+        assert score == model.predict([features[f"integer_{feature.name}"][index] for feature in model.features])
+
+
+def test_the_model_is_part_of_the_identity() -> None:
+    assert [scorers.spec(name).model for name in ("vmaf", "vmaf_neg", "vmaf_phone", "vmaf_4k", "vmaf_4k_neg", "vif")] == [
+        "vmaf_v0.6.1/1",
+        "vmaf_v0.6.1neg/1",
+        "vmaf_v0.6.1_phone/1",
+        "vmaf_4k_v0.6.1/1",
+        "vmaf_4k_v0.6.1neg/1",
+        "vif/1",
+    ]
+
+
+def test_motion2_is_the_smaller_of_both_neighbours(pairs: list[FramePair]) -> None:
+    scored = values(scorers.create("motion"), pairs)
+    motion, motion2 = scored["integer_motion"], scored["integer_motion2"]
+    assert motion[0] == motion2[0] == 0
+    assert all(motion2[i] == min(motion[i], motion[i + 1]) for i in range(1, 4))
+    assert motion2[4] == motion[4] > 0
+
+
+@pytest.mark.parametrize("metric", ["motion", "vmaf"])
+def test_a_frame_waits_for_the_next(metric: str, pairs: list[FramePair]) -> None:
+    scorer = scorers.create(metric)
+    scorer.prepare(pairs[0].format)
+    told = [sorted({score.index for score in scorer.score([pair])}) for pair in pairs]
+    assert told == [[], [0], [1], [2], [3]]
+    assert {score.index for score in scorer.flush()} == {4}
+    assert list(scorer.flush()) == []
+
+
+def test_the_next_segment_knows_the_frame_before(pairs: list[FramePair]) -> None:
+    whole = values(scorers.create("motion"), pairs)
+    cut = scorers.create("motion")
+    cut.prepare(pairs[0].format)
+    first = [*cut.score(pairs[:3]), *cut.flush()]
+    second = [*cut.score(pairs[3:]), *cut.flush()]
+    motion = {score.index: score.value for score in first + second if score.feature == "integer_motion"}
+    assert motion == whole["integer_motion"]
+
+
+@pytest.mark.parametrize("metric", ["motion", "vmaf"])
+def test_frames_beside_a_gap_have_no_motion(metric: str, pairs: list[FramePair]) -> None:
+    """Of 0, 1, (2 unseen), 3, 4, nobody knows what 1 turned into, or what 3 was before."""
+    scored = values(scorers.create(metric), [pairs[index] for index in (0, 1, 3, 4)])
+    assert {tuple(of_frames) for of_frames in scored.values()} == {(0, 4)}
+
+
+def test_lone_frames_cost_nothing(pairs: list[FramePair], monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = scorers.create("vmaf")
+    scorer.prepare(pairs[0].format)
+    monkeypatch.setattr(vif_kernel, "vif", lambda *_: pytest.fail("a frame without neighbours was measured"))
+    assert list(scorer.score([pairs[0]])) == list(scorer.score([pairs[2]])) == list(scorer.score([pairs[4]])) == []
+    assert list(scorer.flush()) == []
+
+
+def test_a_repeated_reference_frame_stands_still(pairs: list[FramePair]) -> None:
+    again = replace(pairs[1].distorted, index=2, pts=pairs[2].pts)
+    scored = values(scorers.create("motion"), [pairs[0], pairs[1], FramePair(again, pairs[1].reference)])
+    assert scored["integer_motion"][2] == 0
+    assert scored["integer_motion2"] == {0: 0.0, 1: 0.0, 2: 0.0}
+
+
+def test_every_feature_is_measured_once_a_pair(pairs: list[FramePair], monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def counted(name: str, original: Any) -> Any:
+        def count(*arguments: Any) -> Any:
+            calls.append(name)
+            return original(*arguments)
+
+        return count
+
+    for module, name in ((vif_kernel, "vif"), (adm_kernel, "adm"), (motion_kernel, "motion")):
+        monkeypatch.setattr(module, name, counted(name, getattr(module, name)))
+    together = scorers.create_all([(name, {}) for name in METRICS])
+    for scorer in together:
+        scorer.prepare(pairs[0].format)
+    calls.clear()
+    found: dict[str, list[float]] = {}
+    for pair in [*pairs, None]:
+        for scorer in together:
+            given = scorer.score([pair]) if pair else scorer.flush() if isinstance(scorer, Delayed) else ()
+            for score in given:
+                found.setdefault(score.feature, []).append(score.value)
+    assert [calls.count(name) for name in ("vif", "adm", "motion")] == [5, 5, 4]
+    for name in METRICS:
+        alone = values(scorers.create(name), pairs)
+        assert {feature: found[feature] for feature in alone} == {key: list(each.values()) for key, each in alone.items()}
+
+
+def test_what_was_measured_is_forgotten_with_the_frames(pairs: list[FramePair]) -> None:
+    scorer = scorers.create("vmaf")
+    values(scorer, pairs)
+    assert scorer.features._kept
+    scorer.reset()
+    pairs.clear()
+    assert not scorer.features._kept
+
+
+def test_neg_and_phone_differ_as_they_should(studio: Any) -> None:
+    sharpened = studio.pairs(3, studio.format(96, 64, "gray"), lambda picture: (picture - 128) * 1.15 + 128)
+    scored = {name: values(scorers.create(name), sharpened)[name][1] for name in METRICS if name.startswith("vmaf")}
+    assert scored["vmaf"] > scored["vmaf_neg"]
+    assert scored["vmaf_4k"] >= scored["vmaf_4k_neg"]
+    assert scored["vmaf_phone"] >= scored["vmaf"]
+
+
+@pytest.fixture
+def forgetful(monkeypatch: pytest.MonkeyPatch) -> scorers.MetricRegistry:
+    """A registry that takes what a test defines and is thrown away."""
+    registry = scorers.MetricRegistry()
+    monkeypatch.setattr(vmaf, "register", registry.register)
+    return registry
+
+
+def collection(tmp_path: Path) -> Path:
+    document = json.loads(files.find("vmaf_v0.6.1").read_text())
+    members = {}
+    for number in range(4):
+        entry = dict(document["model_dict"])
+        entry["intercepts"] = [entry["intercepts"][0] + 0.01 * number, *entry["intercepts"][1:]]
+        members[str(number)] = {"model_dict": entry}
+    path = tmp_path / "vmaf_b.json"
+    path.write_text(json.dumps(members))
+    return path
+
+
+def test_any_model_file_becomes_a_metric(forgetful: scorers.MetricRegistry, tmp_path: Path, pairs: list[FramePair]) -> None:
+    path = collection(tmp_path)
+    spec = vmaf.define("vmaf_b", "VMAF b", f"path={path}", "with its uncertainty")
+    assert spec.model == "vmaf_b/1"
+    assert [feature.name for feature in spec.features] == [
+        "vmaf_b", "vmaf_b_bagging", "vmaf_b_stddev", "vmaf_b_ci_p95_lo", "vmaf_b_ci_p95_hi"
+    ]  # fmt: skip
+    scored = values(forgetful.create("vmaf_b"), pairs)
+    plain = values(scorers.create("vmaf"), pairs)["vmaf"]
+    assert scored["vmaf_b"] == plain
+    for index, score in plain.items():
+        step = 0.01 / 0.012020766332648465
+        assert scored["vmaf_b_bagging"][index] == pytest.approx(score - 2 * step)
+        assert scored["vmaf_b_stddev"][index] == pytest.approx(step * (2 / 3) ** 0.5)
+        assert scored["vmaf_b_ci_p95_hi"][index] - scored["vmaf_b_ci_p95_lo"][index] == pytest.approx(1.9 * step)
+
+
+@pytest.mark.parametrize(
+    ("features", "options", "complaint"),
+    [
+        (["Cambi_feature_cambi_score"], [{}], "needs the feature cambi"),
+        (["VMAF_integer_feature_adm2_score"], [{"adm_csf_mode": 2}], "needs the feature adm2 with adm_csf_mode"),
+    ],
+)
+def test_a_model_of_other_features_is_refused(
+    features: list[str], options: list[dict[str, float]], complaint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = json.loads(files.find("vmaf_v0.6.1").read_text())
+    document["model_dict"] |= {"feature_names": features, "feature_opts_dicts": options}
+    document["model_dict"]["model"] = "svm_type nu_svr\nkernel_type rbf\ngamma 1\ntotal_sv 1\nrho 0\nSV\n1 1:1\n"
+
+    def opened(_: str) -> Model:
+        from monitor.models.vmaf import parse
+
+        return parse(json.dumps(document), "odd")
+
+    monkeypatch.setattr(files, "open_model", opened)
+    with pytest.raises(ConfigError, match=f"model odd {complaint}"):
+        scorers.create("vmaf")
+
+
+def test_a_model_that_cannot_be_had_is_known_before_any_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "files", lambda name: [])
+    with pytest.raises(ConfigError, match="upgrade it or give path=FILE"):
+        scorers.create("vmaf")
+    with pytest.raises(UnknownName):
+        vmaf.define("mine", "Mine", "vmaf_v9", "nothing")
+
+
+def test_times_are_those_of_the_frames(pairs: list[FramePair]) -> None:
+    scorer = scorers.create("vmaf")
+    scorer.prepare(pairs[0].format)
+    assert [(score.index, score.pts) for score in scorer.score(pairs)] == [(i, Fraction(i, 25)) for i in range(4)]
