@@ -358,7 +358,10 @@ class LiveMonitor:
         if document is None:
             return
         try:
-            gone = self._alerts.restore(json.loads(document), self._now())
+            state = json.loads(document)
+            if not isinstance(state, dict):
+                raise ConfigError(f"it is a {type(state).__name__}, expected an object")
+            gone = self._alerts.restore(state, self._now())
         except (ConfigError, ValueError) as error:
             log.warning("the alert state of the last run is not used: %s", error)
             return
