@@ -49,13 +49,14 @@ class Exhibit:
 
 
 class RecentSegments:
-    """The last segments of every rendition, encoded; the oldest go first when they exceed ``max_bytes`` together.
+    """The last few segments of every rendition, encoded: as far back as the worst segment of an alert can lie.
 
-    The newest one always stays, however large it is.
+    The oldest go first when they exceed ``max_bytes`` together; the newest one always stays, however large it is.
     """
 
-    def __init__(self, max_bytes: int = 64 << 20) -> None:
+    def __init__(self, max_bytes: int = 64 << 20, *, each: int = 8) -> None:
         self._max_bytes = max_bytes
+        self._each = each
         self._exhibits: OrderedDict[tuple[str, str, int], Exhibit] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -69,6 +70,9 @@ class RecentSegments:
                 self._bytes -= before.segment.size
             self._exhibits[key] = exhibit
             self._bytes += exhibit.segment.size
+            mine = [other for other in self._exhibits if other[:2] == key[:2]]
+            for oldest_key in mine[: -self._each]:
+                self._bytes -= self._exhibits.pop(oldest_key).segment.size
             while self._bytes > self._max_bytes and len(self._exhibits) > 1:
                 _, oldest = self._exhibits.popitem(last=False)
                 self._bytes -= oldest.segment.size

@@ -31,6 +31,9 @@ Convert = Callable[[Frame, VideoFormat], Frame]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+CACHED_SEGMENTS = 3
+"""How many of the newest reference segments keep decoded frames: renditions are scored within seconds of each other."""
+
 FALLBACK_TOLERANCE = Fraction(1, 100)
 """Seconds: how near two frames must be where neither says how long it lasts."""
 
@@ -79,7 +82,7 @@ def placement(segment: EncodedSegment) -> tuple[Fraction, Fraction, Fraction]:
 class ReferenceWindow:
     """The recent part of a reference. Filled by one thread, read by any number."""
 
-    def __init__(self, *, max_bytes: int = 64 << 20, max_frame_bytes: int = 96 << 20) -> None:
+    def __init__(self, *, max_bytes: int = 64 << 20, max_frame_bytes: int = 48 << 20) -> None:
         self._max_bytes = max_bytes
         self._max_frame_bytes = max_frame_bytes
         self._segments: deque[_Placed] = deque()
@@ -101,7 +104,16 @@ class ReferenceWindow:
                 self._clear()  # the timeline itself changed
             self._segments.append(_Placed(segment, start, end, offset))
             self._bytes += segment.size
+            recent = {id(placed) for placed in list(self._segments)[-CACHED_SEGMENTS:]}
+            for key in [key for key in self._frames if key[0] not in recent]:
+                self._frame_bytes -= _size(self._frames.pop(key))
             while self._bytes > self._max_bytes and len(self._segments) > 1:
+                self._forget(self._segments.popleft())
+
+    def forget_before(self, seconds: Fraction) -> None:
+        """Let go of segments that ended more than ``seconds`` before the newest one did."""
+        with self._lock:
+            while self._segments and self._segments[-1].end - self._segments[0].end > seconds:
                 self._forget(self._segments.popleft())
 
     def end(self) -> None:

@@ -355,9 +355,20 @@ class History(Protocol):
         """Features that have scores for the stream."""
 
     def series(
-        self, stream: str, rendition: str, feature: str, *, since_ms: int, until_ms: int, limit: int = 5000
+        self,
+        stream: str,
+        rendition: str,
+        feature: str,
+        *,
+        since_ms: int,
+        until_ms: int,
+        limit: int = 5000,
+        pools: Sequence[str] | None = None,
     ) -> Sequence[SeriesRow]:
-        """Scores of one feature in ``[since_ms, until_ms)`` by time; the newest ``limit`` where there are more."""
+        """Scores of one feature in ``[since_ms, until_ms)`` by time; the newest ``limit`` where there are more.
+
+        Only ``pools`` are read where they are named: a day at two-second segments is 43,200 rows.
+        """
 
     def segments(
         self, stream: str, rendition: str, *, since_ms: int, until_ms: int, limit: int = 5000

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+REFERENCE_SECONDS = Fraction(30)
+"""How much of a live reference is kept: more than a rendition may lag, and than an alert looks back for evidence."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scored:
@@ -278,6 +281,8 @@ class Scheduler:
                     self._change.wait(0.5)
         try:
             feed.window.add(segment)
+            if feed.source.live:
+                feed.window.forget_before(REFERENCE_SECONDS)
         except SourceError as error:
             source = feed.source
             event = SourceEvent(

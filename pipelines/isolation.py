@@ -237,6 +237,9 @@ class GroupProcess:
             daemon=True,
         )
         self._heard = self._clock.monotonic()
+        os.environ.setdefault(
+            "MALLOC_ARENA_MAX", "2"
+        )  # pictures come and go in many threads: glibc would keep a heap for each
         process.start()
         commands_there.close()
         messages_there.close()

@@ -9,7 +9,8 @@ from sqlalchemy import Row, Select, func, or_, select
 
 from monitor.protocols import RenditionRow, SegmentRow, SeriesRow, ThresholdRow
 from monitor.sinks import schema
-from monitor.sinks.rows import alert_from, event_from, point_from, rendition_from, segment_from
+from monitor.sinks.rows import POINT_COLUMNS, alert_from, event_from, point_from, rendition_from, segment_from
+from monitor.types import POOLS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,9 +50,19 @@ class SqlHistory:
         return [row.feature for row in self._all(query)]
 
     def series(
-        self, stream: str, rendition: str, feature: str, *, since_ms: int, until_ms: int, limit: int = 5000
+        self,
+        stream: str,
+        rendition: str,
+        feature: str,
+        *,
+        since_ms: int,
+        until_ms: int,
+        limit: int = 5000,
+        pools: Sequence[str] | None = None,
     ) -> Sequence[SeriesRow]:
         """Scores of one feature in ``[since_ms, until_ms)`` by time; the newest ``limit`` where there are more.
+
+        Only ``pools`` are read where they are named, else all.
 
         Scores of different models are different scales and never mix: where the range holds several, these are of the model
         that scored the range's newest segment, the higher version when several did.
@@ -72,9 +83,11 @@ class SqlHistory:
             if not present:
                 return []
             chosen = max(present)[-1]
-            query = select(schema.segment_score).where(*mine, score.model == chosen, *within)
+            wanted = POOLS if pools is None else tuple(pools)
+            columns = [score[name] for name in (*POINT_COLUMNS, *wanted)]
+            query = select(*columns).where(*mine, score.model == chosen, *within)
             rows = connection.execute(query.order_by(score.start_ms.desc()).limit(limit)).all()
-        return [point_from(row) for row in reversed(rows)]
+        return [point_from(row, wanted) for row in reversed(rows)]
 
     def segments(
         self, stream: str, rendition: str, *, since_ms: int, until_ms: int, limit: int = 5000

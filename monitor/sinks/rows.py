@@ -21,6 +21,8 @@ from monitor.types import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Row
 
 Values = dict[str, Any]
@@ -169,16 +171,15 @@ def rendition_from(row: Row[Any], whole: Row[Any] | None) -> RenditionRow:
     )
 
 
-def point_from(row: Row[Any]) -> SeriesRow:
-    """A row of ``segment_score``."""
-    values = ((pool, getattr(row, pool)) for pool in POOLS)
-    return SeriesRow(
-        start_ms=row.start_ms,
-        duration_ms=row.duration_ms,
-        frames=row.frames,
-        coverage=row.coverage or 0.0,
-        pools={pool: value for pool, value in values if value is not None},
-    )
+POINT_COLUMNS = ("start_ms", "duration_ms", "frames", "coverage")
+"""What ``point_from`` needs before the pools, in order."""
+
+
+def point_from(row: Row[Any], pools: Sequence[str]) -> SeriesRow:
+    """A row of ``segment_score``: ``POINT_COLUMNS``, then ``pools``."""
+    start_ms, duration_ms, frames, coverage, *values = tuple(row)
+    known = {pool: value for pool, value in zip(pools, values, strict=True) if value is not None}
+    return SeriesRow(start_ms, duration_ms, frames, coverage or 0.0, known)
 
 
 def segment_from(row: Row[Any]) -> SegmentRow:

@@ -61,7 +61,7 @@ class Charts:
         pool = pool or self._catalog.feature(feature).pool
         lines = []
         for rendition in renditions:
-            rows = self._scores(stream, rendition, feature, window)
+            rows = self._scores(stream, rendition, feature, window, (pool,))
             drawn = chart_points(
                 [row.start_ms for row in rows],
                 [row.duration_ms for row in rows],
@@ -147,7 +147,7 @@ class Charts:
         rows = []
         for feature in features:
             for rendition in renditions:
-                scores = self._scores(stream, rendition, feature, window)
+                scores = self._scores(stream, rendition, feature, window, SUMMARY_POOLS)
                 if scores:
                     higher = self._catalog.feature(feature).higher_is_better
                     rows.append({"feature": feature, "rendition": rendition, **_pooled(scores, higher=higher is not False)})
@@ -155,18 +155,24 @@ class Charts:
 
     def _rung(self, stream: str, row: RenditionRow, feature: str, window: Window) -> _Rung:
         segments = self._segments(stream, row.rendition, window)
-        scores = self._scores(stream, row.rendition, feature, window)
+        scores = self._scores(stream, row.rendition, feature, window, ("mean",))
         media_ms = sum(segment.duration_ms for segment in segments)
         bits_ms = sum(segment.bitrate_bps * segment.duration_ms for segment in segments)
         return _Rung(row, bits_ms / media_ms if media_ms else row.bitrate_bps, _weighted(scores, "mean"), len(scores))
 
-    def _scores(self, stream: str, rendition: str, feature: str, window: Window) -> Sequence[SeriesRow]:
+    def _scores(
+        self, stream: str, rendition: str, feature: str, window: Window, pools: Sequence[str]
+    ) -> Sequence[SeriesRow]:
         return self._history.series(
-            stream, rendition, feature, since_ms=window.since_ms, until_ms=window.until_ms, limit=ROWS
+            stream, rendition, feature, since_ms=window.since_ms, until_ms=window.until_ms, limit=ROWS, pools=pools
         )
 
     def _segments(self, stream: str, rendition: str, window: Window) -> Sequence[SegmentRow]:
         return self._history.segments(stream, rendition, since_ms=window.since_ms, until_ms=window.until_ms, limit=ROWS)
+
+
+SUMMARY_POOLS = ("mean", "harmonic_mean", "min", "max", "stdev")
+"""What ``_pooled`` puts together."""
 
 
 @dataclass(frozen=True, slots=True)

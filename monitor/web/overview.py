@@ -60,7 +60,7 @@ class LatestScores:
         if start == row.last_start_ms and now_ms - read_ms < REREAD_MS:
             return answer
         pool = self._catalog.feature(feature).pool
-        rows = self._history.series(*key, since_ms=0, until_ms=row.last_start_ms + 1, limit=segments)
+        rows = self._history.series(*key, since_ms=0, until_ms=row.last_start_ms + 1, limit=segments, pools=(pool,))
         values = [each.pools.get(pool) for each in rows]
         answer = {
             "feature": feature,

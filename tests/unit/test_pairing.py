@@ -166,3 +166,21 @@ def test_bad_reference_segment_leaves_the_window_as_it_was():
     with pytest.raises(BadMedia):
         window.add(FakeSegment(Fraction(2), 50, Fraction(25), bad=True))
     assert pairs(window, [Fraction(1)]) == [25]
+
+
+def test_window_lets_go_of_what_is_long_over():
+    window = ReferenceWindow()
+    for n in range(10):
+        window.add(FakeSegment(Fraction(2 * n), 50, Fraction(25)))
+    window.forget_before(Fraction(6))
+    assert pairs(window, [Fraction(11)]) == [None]
+    assert pairs(window, [Fraction(13)]) == [325 % 256]
+    assert window.size - 256 <= 4 * 1000
+
+
+def test_frames_of_old_segments_are_not_kept():
+    window = ReferenceWindow()
+    for n in range(8):
+        window.add(FakeSegment(Fraction(2 * n), 50, Fraction(25)))
+        pairs(window, [Fraction(2 * n), Fraction(2 * n + 1)])
+    assert window.size <= 8 * 1000 + 6 * 256

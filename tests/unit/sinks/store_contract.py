@@ -52,6 +52,11 @@ class StoreContract:
         ]
         newest = store.series("news", "720p", "psnr_y", **ALWAYS, limit=2)
         assert [point.start_ms for point in newest] == [ms(6), ms(8)]
+        named = store.series("news", "720p", "psnr_y", **ALWAYS, limit=2, pools=("p5", "mean"))
+        assert [dict(point.pools) for point in named] == [
+            {name: point.pools[name] for name in ("p5", "mean")} for point in newest
+        ]
+        assert [point.frames for point in named] == [point.frames for point in newest]
         assert [row.start_ms for row in store.segments("news", "720p", **ALWAYS, limit=2)] == [ms(6), ms(8)]
 
     def test_streams_renditions_and_features_do_not_mix(self, store: SqlStore) -> None:

@@ -88,10 +88,21 @@ class Recording:
         return sorted({name for owner, _, name in self.scores if owner == stream})
 
     def series(
-        self, stream: str, rendition: str, feature: str, *, since_ms: int, until_ms: int, limit: int = 5000
+        self,
+        stream: str,
+        rendition: str,
+        feature: str,
+        *,
+        since_ms: int,
+        until_ms: int,
+        limit: int = 5000,
+        pools: Sequence[str] | None = None,
     ) -> Sequence[SeriesRow]:
         rows = self.scores.get((stream, rendition, feature), [])
-        return [row for row in rows if since_ms <= row.start_ms < until_ms][-limit:]
+        found = [row for row in rows if since_ms <= row.start_ms < until_ms][-limit:]
+        if pools is None:
+            return found
+        return [replace(row, pools={name: row.pools[name] for name in pools if name in row.pools}) for row in found]
 
     def segments(
         self, stream: str, rendition: str, *, since_ms: int, until_ms: int, limit: int = 5000
