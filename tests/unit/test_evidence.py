@@ -248,3 +248,11 @@ def test_one_segment_larger_than_the_room_is_kept() -> None:
     assert found(recent, 0) == found(recent, 1) == 1
     recent.add(sized(2, 10))
     assert found(recent, 1) == 2
+
+
+def test_each_rendition_keeps_its_last_few() -> None:
+    recent = RecentSegments(each=3)
+    for sequence in range(6):
+        recent.add(sized(sequence, 10))
+        recent.add(sized(sequence, 10, "360p"))
+    assert [found(recent, sequence, "360p") for sequence in range(6)] == [5, 5, 5, 3, 4, 5]
