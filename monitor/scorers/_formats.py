@@ -43,3 +43,12 @@ def blank(spec: MetricSpec, video_format: VideoFormat) -> Plane:
 def code_value(video_format: VideoFormat) -> float:
     """One 8-bit code value in the format's own steps: what values are divided by to hold at any depth."""
     return float(1 << (video_format.bit_depth - 8))
+
+
+def chroma_inside(video_format: VideoFormat) -> tuple[int, int]:
+    """Width and height of chroma as libvmaf counts it: without a last column or row that lies half outside luma."""
+    if not video_format.chroma_width:
+        return 0, 0
+    across = 2 if video_format.chroma_width < video_format.width else 1
+    down = 2 if video_format.chroma_height < video_format.height else 1
+    return video_format.width // across, video_format.height // down

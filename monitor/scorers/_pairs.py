@@ -17,6 +17,10 @@ from monitor.types import Frame, FramePair, Plane, Score, VideoFormat
 Measure = Callable[[FramePair], Sequence[float]]
 """Values of the first features of a spec, in their order; those that need chroma are last and missing without it."""
 
+CEILING = 120.0
+"""What pictures without an error score on a logarithmic scale that has no end, in dB: high enough to be told from any other,
+and finite so that pooled values stay so."""
+
 
 @dataclass(slots=True)
 class PairScorer(ABC):

@@ -57,7 +57,7 @@ EVERYTHING: dict[str, tuple[float, ...]] = {
 }
 
 
-OF_CHROMA = {"psnr_cb", "psnr_cr"}
+OF_CHROMA = {"psnr_cb", "psnr_cr", "psnr_hvs_cb", "psnr_hvs_cr", "psnr_hvs"}
 """Features that have no value where the format has no chroma, of metrics that do without."""
 
 
