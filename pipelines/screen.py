@@ -22,8 +22,20 @@ from monitor.types import Alert, AlertState, EventKind, SegmentResult, Severity,
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-HEADLINES = ("psnr_y", "ssim", "blur", "blockiness", "noise", "black_ratio", "frozen")
-"""Features worth a column, in order; those without scores have none."""
+HEADLINES = {
+    "vmaf": ("VMAF", "{:.1f}"),
+    "psnr_y": ("PSNR", "{:.1f}"),
+    "ssim": ("SSIM", "{:.3f}"),
+    "black_ratio": ("black", "{:.0%}"),
+    "frozen": ("frozen", "{:.0%}"),
+    "blockiness": ("block", "{:.2f}"),
+    "blur": ("blur", "{:.0f}"),
+    "noise": ("noise", "{:.1f}"),
+}
+"""Features worth a column, if they have scores: heading and format, the ones to keep on a narrow terminal first."""
+
+NARROW = 65
+"""Characters that the table needs without any of them."""
 
 _COLOURS = {Severity.CRITICAL: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 _ONE_SHOT = {
@@ -122,21 +134,20 @@ class WatchScreen:
     def _render(self) -> RenderableType:
         with self._lock:
             rows = {key: _Row(row.result, row.up, row.seen, dict(row.alerts)) for key, row in sorted(self._rows.items())}
-        present = [
-            name
-            for name in HEADLINES
-            if any(row.result and any(score.feature == name for score in row.result.scores) for row in rows.values())
-        ]
         if not rows:
             return Text("starting; on its first run on a machine vqmon compiles its kernels ...", style="dim")
+        scored = {score.feature for row in rows.values() if row.result for score in row.result.scores}
+        room = max(1, (self._console.width - NARROW) // 7)
+        present = [name for name in HEADLINES if name in scored][:room]
+        if any(row.result for row in rows.values()):  # a reference that works is never scored, and has nothing to show
+            rows = {key: row for key, row in rows.items() if row.result or row.alerts or row.up is False}
         table = Table(box=None, pad_edge=False, title_justify="left")
-        for heading in ("stream", "rendition", "picture", "kbit/s", "age s"):
-            table.add_column(
-                heading, no_wrap=True, justify="left" if heading in {"stream", "rendition", "picture"} else "right"
-            )
-        for name in present:
-            table.add_column(feature(name)[1].title, justify="right", no_wrap=True)
-        table.add_column("alerts")
+        table.add_column("stream", no_wrap=True, max_width=16)
+        table.add_column("rendition", no_wrap=True, max_width=12)
+        table.add_column("picture", no_wrap=True, min_width=9)
+        for heading in ("kbit/s", "age s", *(HEADLINES[name][0] for name in present)):
+            table.add_column(heading, no_wrap=True, justify="right")
+        table.add_column("alerts", overflow="fold")
         for (stream, rendition), row in rows.items():
             table.add_row(
                 escape(stream), escape(rendition), *_facts(row), *(_value(row, name) for name in present), _state(row)
@@ -156,7 +167,8 @@ def _value(row: _Row, name: str) -> str:
     if row.result is None:
         return ""
     pool = feature(name)[1].pool
-    return next((f"{score.pool(pool):.4g}" for score in row.result.scores if score.feature == name), "")
+    _, pattern = HEADLINES[name]
+    return next((pattern.format(score.pool(pool)) for score in row.result.scores if score.feature == name), "")
 
 
 def _state(row: _Row) -> str:
