@@ -92,6 +92,8 @@ class MetricSpec:
     needs_chroma: bool = False
     min_size: int = 1
     """Smallest width and height in luma samples."""
+    min_longer_side: int = 1
+    """Smallest width or height, whichever is larger, in luma samples."""
     device: str = "cpu"
     default: bool = True
     """Whether it is computed when no metrics are named."""

@@ -100,6 +100,7 @@ def _document(spec: MetricSpec) -> dict[str, object]:
         "model": spec.model,
         "spacing": spec.spacing.value,
         "min_size": spec.min_size,
+        "min_longer_side": spec.min_longer_side,
         "device": spec.device,
         "default": spec.default,
         "features": [

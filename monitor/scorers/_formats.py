@@ -16,12 +16,17 @@ def check(spec: MetricSpec, video_format: VideoFormat) -> None:
     """Refuse frames that the metric can't take.
 
     Raises:
-        UnsupportedFormat: smaller than ``spec.min_size``, without the chroma it needs, or of an impossible depth.
+        UnsupportedFormat: too small, without the chroma it needs, or of an impossible depth.
     """
     smallest = min(video_format.width, video_format.height)
     if smallest < spec.min_size:
         raise UnsupportedFormat(
             f"metric {spec.name!r} needs frames of at least {spec.min_size}x{spec.min_size}, not {video_format}; "
+            "leave it out for this rendition"
+        )
+    if max(video_format.width, video_format.height) < spec.min_longer_side:
+        raise UnsupportedFormat(
+            f"metric {spec.name!r} needs frames whose longer side is at least {spec.min_longer_side}, not {video_format}; "
             "leave it out for this rendition"
         )
     if spec.needs_chroma and not video_format.chroma_width:

@@ -119,6 +119,17 @@ def blocky(amount: float) -> Callable[[Picture], Picture]:
     return spoil
 
 
+def banded(amount: float) -> Callable[[Picture], Picture]:
+    """A soft gradient over whole code values, with less and less grain to hide their steps."""
+
+    def spoil(picture: Picture) -> Picture:
+        y, x = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]]
+        grain = np.random.default_rng(7).normal(0, 2 * (1 - amount), picture.shape)
+        return np.rint(60 + x / 20 + y / 30 + grain)
+
+    return spoil
+
+
 def darkened(amount: float) -> Callable[[Picture], Picture]:
     """The darkest part of the picture, by share, made black."""
     return lambda picture: np.where(picture <= np.quantile(picture, amount), 16.0, picture) if amount else picture
@@ -136,6 +147,7 @@ class Spoilers:
     noisy = staticmethod(noisy)
     blurred = staticmethod(blurred)
     blocky = staticmethod(blocky)
+    banded = staticmethod(banded)
     darkened = staticmethod(darkened)
     overexposed = staticmethod(overexposed)
 

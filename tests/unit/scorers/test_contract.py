@@ -34,6 +34,7 @@ AMOUNTS: dict[str, tuple[str, tuple[float, ...]]] = {
     "black_ratio": ("darkened", (0, 0.2, 0.5, 1.0)),
     "blockiness": ("blocky", (0, 0.1, 0.3, 0.7, 1.0)),
     "blur": ("blurred", (0, 0.6, 1.0, 2.0, 4.0)),
+    "cambi": ("banded", (0, 0.5, 0.8, 1)),
     "clipped_ratio": ("overexposed", (0, 40, 80, 120)),
     "noise": ("noisy", (0, 1, 2, 5, 10)),
     "integer_adm_scale0": ("blurred", (0, 0.6, 1.0, 2.0, 4.0)),  # strong noise hides its own masking at the finest level
@@ -57,6 +58,9 @@ EVERYTHING: dict[str, tuple[float, ...]] = {
 }
 
 
+OF_EIGHT_BITS: dict[str, dict[str, object]] = {"cambi": {"enc_bitdepth": 8}}
+"""Options that say of a deeper frame that it was encoded at eight bits, of metrics that want to know."""
+
 OF_CHROMA = {"psnr_cb", "psnr_cr", "psnr_hvs_cb", "psnr_hvs_cr", "psnr_hvs"}
 """Features that have no value where the format has no chroma, of metrics that do without."""
 
@@ -73,6 +77,8 @@ def format_for(
     """Frames of about a size, larger where the metric needs it; odd stays odd."""
     larger = spec.min_size + spec.min_size % 2
     width, height = (side if side >= spec.min_size else side + larger for side in (width, height))
+    if max(width, height) < spec.min_longer_side:
+        width += spec.min_longer_side + spec.min_longer_side % 2
     made: VideoFormat = studio.format(width, height, pixel_format, full_range=full_range)
     return made
 
@@ -244,14 +250,21 @@ def test_two_scorers_do_not_meet(spec: MetricSpec, studio: Any, spoilers: Any) -
 @EVERY
 def test_the_smallest_frames_are_scored_and_smaller_ones_refused(spec: MetricSpec, studio: Any) -> None:
     side = max(spec.min_size, 2)
-    for video_format in (studio.format(side, side), studio.format(side, side, "gray10le"), studio.format(16, 16)):
-        if min(video_format.width, video_format.height) >= spec.min_size and (
-            video_format.chroma_width or not spec.needs_chroma
+    longer = max(side, spec.min_longer_side)
+    for video_format in (studio.format(longer, side), studio.format(side, longer, "gray10le"), studio.format(16, 16)):
+        width, height = video_format.width, video_format.height
+        if (
+            min(width, height) >= spec.min_size
+            and max(width, height) >= spec.min_longer_side
+            and (video_format.chroma_width or not spec.needs_chroma)
         ):
             assert all(math.isfinite(score.value) for score in scored(spec, items_of(spec, studio, video_format, 3)))
     if spec.min_size > 1:
         with pytest.raises(UnsupportedFormat, match=rf"metric '{spec.name}' needs frames of at least"):
             prepared(spec, studio.format(spec.min_size - 1, 64, "gray"))
+    if spec.min_longer_side > 1:
+        with pytest.raises(UnsupportedFormat, match=rf"metric '{spec.name}' needs frames whose longer side is at least"):
+            prepared(spec, studio.format(64, spec.min_longer_side - 1, "gray"))
 
 
 @EVERY
@@ -316,10 +329,12 @@ def test_a_picture_equals_itself(spec: MetricSpec, studio: Any, pixel_format: st
 @pytest.mark.parametrize("spec", [spec for spec in SPECS if spec.reference is Reference.NONE], ids=lambda spec: spec.name)
 def test_values_hold_at_any_depth(spec: MetricSpec, studio: Any, spoilers: Any) -> None:
     """The same picture in 8-bit code values, stored at 8 and at 10 bits, gives the same scores."""
-    eight, ten = studio.format(96, 64, "gray"), studio.format(96, 64, "gray10le")
-    pictures = [np.rint(spoilers.noisy(2)(studio.scene(index, 96, 64))) for index in range(4)]
+    eight, ten = (format_for(spec, studio, pixel_format=pixel_format) for pixel_format in ("gray", "gray10le"))
+    pictures = [np.rint(spoilers.noisy(2)(studio.scene(index, eight.width, eight.height))) for index in range(4)]
     of_eight = scored(spec, [studio.frame(index, picture, eight) for index, picture in enumerate(pictures)])
-    of_ten = scored(spec, [studio.frame(index, picture, ten) for index, picture in enumerate(pictures)])
+    scorer = scorers.create(spec.name, OF_EIGHT_BITS.get(spec.name))
+    scorer.prepare(ten)
+    of_ten = list(scorer.score([studio.frame(index, picture, ten) for index, picture in enumerate(pictures)]))
     assert [score.value for score in of_ten] == pytest.approx([score.value for score in of_eight], rel=1e-6)
     assert [score.feature for score in of_ten] == [score.feature for score in of_eight]
     assert all(isinstance(score.pts, Fraction) for score in of_ten)

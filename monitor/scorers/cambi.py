@@ -1,0 +1,118 @@
+"""CAMBI: banding, as libvmaf measures it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from monitor.errors import ConfigError, UnsupportedFormat
+from monitor.protocols import Feature, MetricSpec, Reference
+from monitor.scorers import _formats, _pairs
+from monitor.scorers._registry import register
+from monitor.types import Frame, Plane, Score, VideoFormat
+
+SMALLEST = 216
+"""Samples that the longer side has at least, of the picture as it was encoded."""
+
+RANGES: dict[str, tuple[float, float]] = {
+    "enc_width": (0, 65535),
+    "enc_height": (0, 65535),
+    "enc_bitdepth": (0, 16),
+    "window_size": (15, 127),
+    "topk": (0.0001, 1),
+    "tvi_threshold": (0.0001, 1),
+    "cambi_vis_lum_threshold": (0, 300),
+    "max_log_contrast": (0, 5),
+    "cambi_max_val": (0, 1000),
+}
+"""What libvmaf allows."""
+
+CHOICES: dict[str, tuple[object, ...]] = {
+    "cambi_eotf": ("bt1886", "pq"),
+    "cambi_high_res_speedup": (0, 1080, 1440, 2160),
+}
+
+SPEC = MetricSpec(
+    name="cambi",
+    title="CAMBI",
+    summary=(
+        "False contours in what should be smooth: how much samples of flat areas differ by a few steps from others around "
+        "them, at five scales, as far as a display at normal luminance shows it; libvmaf's arithmetic. Luma is taken as "
+        "limited range. Set enc_width, enc_height and enc_bitdepth where the encode was smaller or of fewer bits than the "
+        "frames."
+    ),
+    source="Tandon, Afonso, Sole and Krasula, CAMBI, Picture Coding Symposium 2021; libvmaf feature/cambi.c",
+    reference=Reference.NONE,
+    min_longer_side=SMALLEST,
+    default=False,
+    features=(
+        Feature(
+            name="cambi",
+            title="CAMBI",
+            unit="",
+            minimum=0.0,
+            maximum=1000.0,
+            worst=1000.0,
+            best=0.0,
+            zero="no false contours; they begin to annoy at about 5",
+            no_data="no frame was scored",
+            display=(0.0, 24.0),
+            warning=5.0,
+            critical=12.0,
+        ),
+    ),
+)
+
+
+@register
+@dataclass(slots=True)
+class Cambi:
+    """Banding of each frame; the options are libvmaf's."""
+
+    spec: ClassVar[MetricSpec] = SPEC
+    enc_width: int = 0
+    enc_height: int = 0
+    enc_bitdepth: int = 0
+    window_size: int = 65
+    topk: float = 0.6
+    tvi_threshold: float = 0.019
+    cambi_vis_lum_threshold: float = 0.0
+    max_log_contrast: int = 2
+    cambi_eotf: str = "bt1886"
+    cambi_high_res_speedup: int = 0
+    cambi_max_val: float = 1000.0
+    _measure: Callable[[Plane], float] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in RANGES.items():
+            if not least <= getattr(self, name) <= most:
+                raise ConfigError(f"metric 'cambi': option {name!r} must be {least} to {most}, not {getattr(self, name)}")
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                offer = ", ".join(map(str, choices))
+                raise ConfigError(f"metric 'cambi': option {name!r} must be one of {offer}, not {getattr(self, name)!r}")
+
+    def prepare(self, video_format: VideoFormat) -> None:
+        from monitor.kernels.cambi import Detector, Settings
+
+        _formats.check(SPEC, video_format)
+        settings = Settings(**{name: getattr(self, name) for name in Settings._fields})
+        width, height = settings.encoded_size(video_format.width, video_format.height)
+        if max(width, height) < SMALLEST:
+            raise UnsupportedFormat(
+                f"metric 'cambi' needs an encoded picture whose longer side is at least {SMALLEST}, not {width}x{height}; "
+                "check its options 'enc_width' and 'enc_height'"
+            )
+        self._measure = Detector(video_format.width, video_format.height, video_format.bit_depth, settings).measure
+        self._measure(_pairs.black_frame(video_format).luma)
+
+    def score(self, batch: Sequence[Frame]) -> Iterator[Score]:
+        for frame in batch:
+            yield Score("cambi", self._measure(frame.luma), frame.index, frame.pts)
+
+    def reset(self) -> None:
+        """Frames are scored one by one: there is nothing to forget."""
+
+    def close(self) -> None:
+        """Nothing is held."""
