@@ -82,10 +82,13 @@ class VmafFeatures:
         self, kind: str, pair: FramePair, limits: list[float], limit: float, measure: Callable[[], dict[float, Value]]
     ) -> Value:
         with self._lock:
-            known = limit in limits
-            if not known:
+            if limit not in limits:
                 limits.append(limit)
-            return self._once(kind, pair.distorted.luma, pair.reference.luma, measure, anew=not known)[limit]
+            one, other = pair.distorted.luma, pair.reference.luma
+            values = self._once(kind, one, other, measure)
+            if limit not in values:  # measured before this limit was asked for
+                values = self._once(kind, one, other, measure, anew=True)
+            return values[limit]
 
     def _once(self, kind: str, one: Plane, other: Plane, measure: Callable[[], Value], *, anew: bool = False) -> Value:
         key = kind, id(one), id(other)

@@ -19,6 +19,7 @@ from monitor.models import files
 from monitor.models.vmaf import Model
 from monitor.protocols import Delayed
 from monitor.scorers import vmaf
+from monitor.scorers._vmaf import VmafFeatures
 from monitor.types import FramePair
 
 METRICS = ["vif", "adm", "motion", "vmaf", "vmaf_neg", "vmaf_phone", "vmaf_4k", "vmaf_4k_neg"]
@@ -231,3 +232,14 @@ def test_times_are_those_of_the_frames(pairs: list[FramePair]) -> None:
     scorer = scorers.create("vmaf")
     scorer.prepare(pairs[0].format)
     assert [(score.index, score.pts) for score in scorer.score(pairs)] == [(i, Fraction(i, 25)) for i in range(4)]
+
+
+def test_a_gain_limit_that_comes_later_is_measured_on_pairs_that_were_measured_before(pairs: list[FramePair]) -> None:
+    shared = VmafFeatures()
+    for pair in pairs[:3]:
+        shared.adm(pair, 100.0)
+        shared.vif(pair, 100.0)
+    fresh = VmafFeatures()
+    for pair in pairs[:3]:
+        assert shared.adm(pair, 1.0) == fresh.adm(pair, 1.0)
+        assert shared.vif(pair, 1.0) == fresh.vif(pair, 1.0)
