@@ -272,7 +272,10 @@ class StreamGroup:
     def _begin(self, stream: StreamConfig, sources: Sequence[Source], scheduler: Scheduler) -> None:
         metrics = chosen_metrics(stream)
         with self._warming:  # compile before pictures queue up behind the compiler
-            warm_up(metrics)
+            try:
+                warm_up(metrics)
+            except Exception:  # a metric with a bug costs its own values; the engine sees to that
+                log.exception("stream %s: some metric can't be prepared", stream.name)
         paired = stream.reference is not None and any(spec.reference is Reference.FULL for spec in metrics)
         window = ReferenceWindow() if paired else None
         lanes = [Lane(source, self._scorer(stream, metrics, source.rendition), window) for source in sources]

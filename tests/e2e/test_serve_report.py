@@ -10,6 +10,7 @@ import httpx
 import pytest
 from lxml import html
 
+from monitor.types import AlertState
 from tests.e2e.channel import Channel, segment
 from tests.e2e.receiver import Receiver
 from tests.e2e.watch_command import Command, assert_no_traceback, complaints, configuration, eventually, rules, watch
@@ -21,10 +22,14 @@ def watching(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
     """A watch at work, with a black picture alerted and over."""
     folder = tmp_path_factory.mktemp("watch")
     quick = rules(folder, {"name": "BlackPicture", "for_seconds": 1, "keep_firing_for_seconds": 0})
-    with Origin() as origin, Channel(origin, "live", lambda n: segment(n, black=2 < n < 6)) as channel:
+    with Origin() as origin, Channel(origin, "live") as channel:
         config = configuration(folder, [{"name": "news", "url": channel.url}], rules=str(quick))
         with watch(folder, config) as command:
-            eventually("an alert with evidence", lambda: command.store.incidents("BlackPicture"))
+            eventually("scores", lambda: command.store.sequences("news"))
+            channel.make = lambda number: segment(number, black=True)
+            eventually("an alert", lambda: command.store.incidents("BlackPicture"))
+            channel.make = segment
+            eventually("its end", lambda: command.store.incidents("BlackPicture", state=AlertState.RESOLVED))
             yield command
             command.signal(signal.SIGTERM)
             assert command.wait(20) == 0

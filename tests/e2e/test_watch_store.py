@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from monitor.types import AlertState
+from pipelines import cli
 from tests.e2e.channel import Channel
 from tests.e2e.receiver import Receiver
 from tests.e2e.watch_command import (
@@ -168,15 +169,20 @@ def test_a_folder_without_permission_is_one_line(tmp_path: Path) -> None:
         (["--store", "postgresql://user:pa55word@127.0.0.1:1/db"], "postgresql://127.0.0.1:1/db"),
     ],
 )
-def test_an_output_that_can_not_be_had_is_one_line_and_exit_1(tmp_path: Path, arguments: list[str], words: str) -> None:
+def test_an_output_that_can_not_be_had_is_one_line_and_exit_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
     clip(tmp_path / "clip.mp4", seconds=1)
     (tmp_path / "folder").mkdir()
     (tmp_path / "text.db").write_text("no database\n" * 100, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
     with Receiver() as taken:
         port = taken.url.rsplit(":", 1)[1].split("/")[0]
-        with watch(tmp_path, "clip.mp4", *[word.format(taken=port) for word in arguments]) as command:
-            assert command.wait() == 1, command.stderr
-    [line] = command.stderr.splitlines()
+        monkeypatch.setattr("sys.argv", ["vqmon", "watch", "clip.mp4", *[word.format(taken=port) for word in arguments]])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+    assert left.value.code == 1
+    [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("vqmon: ")
     assert words in line
     assert "pa55word" not in line

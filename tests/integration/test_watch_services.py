@@ -7,8 +7,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 
 from monitor.scorers import specs
+from pipelines.warmup import warm_up
 from tests.e2e.channel import Channel, segment
 from tests.e2e.receiver import Receiver
 from tests.e2e.watch_command import assert_no_traceback, configuration, eventually, rules, watch
@@ -38,7 +40,9 @@ NEVER_HERE = {
 """Panels of which a query stays empty while nothing of the kind happens."""
 
 
+@pytest.mark.timeout(600)
 def test_prometheus_scrapes_a_watch_and_every_panel_has_data(tmp_path: Path) -> None:
+    warm_up(specs())  # compiling every metric's kernels, once a machine, would hold up the first scores
     big = (192, 192)
     quick = rules(
         tmp_path,

@@ -135,6 +135,19 @@ def test_a_bug_in_one_stream_costs_that_stream(
     assert "a bug" in caplog.text
 
 
+def test_a_metric_that_can_not_be_prepared_costs_no_other(
+    movie: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(groups, "warm_up", fail)
+    with running(stream(movie)) as (group, outbox):
+        until(lambda: group.finished)
+    assert len(of(outbox, SegmentResult)) == 3
+    assert "a bug" in caplog.text
+
+
 def test_files_are_compared_with_their_reference(movie: Path) -> None:
     with running(stream(movie, reference=str(movie), metrics=["psnr"], sampling={"mode": "every"})) as (group, outbox):
         until(lambda: group.finished)
