@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -217,6 +218,12 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, address: tuple[str, int], origin: LiveOrigin) -> None:
         super().__init__(address, _Handler)
         self.origin = origin
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - socketserver's name
+        """A client that hangs up is no news; anything else is logged, not printed."""
+        error = sys.exception()
+        if not isinstance(error, ConnectionError):
+            logger.error("origin: a request of %s failed", client_address, exc_info=error)
 
 
 class _Handler(BaseHTTPRequestHandler):
