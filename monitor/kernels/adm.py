@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.kernels import wavelet
 from monitor.kernels.compiler import kernel
+from monitor.kernels.fir import LANES
 from monitor.types import Plane
 
 LEVELS = 4
 
-LOW = (15826, 27411, 7345, -4240)
-"""Daubechies-2 low-pass taps times 32768; the high-pass is their mirror image with signs in turn."""
+Samples = Any
+"""A plane or, from level 1 on, the approximation of the level before."""
 
 SENSITIVITY = (
     (0.0173815377, 0.005890687),
@@ -37,26 +39,23 @@ ALIGNED = float(np.float32(math.cos(math.pi / 180) ** 2))
 
 NOISE_WEIGHT = 1 / 32
 
+FIRST_FACTORS = (36453, 36453, 49417)
+"""Contrast sensitivity at level 0 times 2**21 and, of d, 2**23; libvmaf's own numbers, 2 and 3 above what it computes."""
+
 
 class Arithmetic(NamedTuple):
     """Fixed point of one level. Triples are of the bands h, v and d."""
 
+    depth: int
+    """Bits of the samples at level 0; 0 at the others."""
     down: int
-    """Shift after the vertical wavelet pass."""
+    """Shift after the vertical wavelet pass, at levels 1 to 3."""
     across: int
     """Shift after the horizontal one."""
     factors: tuple[int, int, int]
     """Contrast sensitivity."""
-    masker_half: tuple[int, int, int]
-    masker_shift: tuple[int, int, int]
-    thirtieth: int
-    fifteenth: int
-    part_half: int
-    part_shift: int
-    """Rounding of the thirtieths and fifteenths of a weighted masker."""
-    signal_half: int
-    signal_shift: int
     threshold_shift: tuple[int, int, int]
+    """From the scale of thresholds to that of signals, at level 0."""
     square_shift: tuple[int, int, int]
     row_shift: tuple[int, int, int]
     """Subtracted from log2 of the width: the rounding of each cube."""
@@ -67,48 +66,34 @@ class Arithmetic(NamedTuple):
     reference_scale: int
 
 
-def _finer(level: int, factors: tuple[float, float]) -> Arithmetic:
-    of_h, of_d = (int(float(np.float32(factor)) * 2.0**32) for factor in factors)
-    return Arithmetic(
-        down=(0, 16, 16)[level - 1],
-        across=(15, 16, 15)[level - 1],
-        factors=(of_h, of_h, of_d),
-        masker_half=(1 << 27,) * 3,
-        masker_shift=(28,) * 3,
-        thirtieth=143165577,
-        fifteenth=286331153,
-        part_half=-(1 << 31),  # in every build of libvmaf the rounding constant overflows to this
-        part_shift=32,
-        signal_half=1 << 27,
-        signal_shift=28,
-        threshold_shift=(0,) * 3,
-        square_shift=(30,) * 3,
-        row_shift=(0,) * 3,
-        scale=((45, 39, 36)[level - 1],) * 3,
-        reference_shift=(31, 30, 31)[level - 1],
-        reference_scale=(32, 27, 23)[level - 1],
-    )
-
-
 def _first(bit_depth: int) -> Arithmetic:
     return Arithmetic(
+        depth=bit_depth,
         down=bit_depth,
         across=16,
-        factors=(36453, 36453, 49417),
-        masker_half=(16384, 16384, 65535),
-        masker_shift=(15, 15, 17),
-        thirtieth=4369,
-        fifteenth=8738,
-        part_half=2048,
-        part_shift=12,
-        signal_half=0,
-        signal_shift=0,
+        factors=FIRST_FACTORS,
         threshold_shift=(10, 10, 12),
         square_shift=(29, 29, 30),
         row_shift=(4, 4, 3),
         scale=(52, 52, 57),
         reference_shift=0,
         reference_scale=18,
+    )
+
+
+def _finer(level: int, factors: tuple[float, float]) -> Arithmetic:
+    of_h, of_d = (int(float(np.float32(factor)) * 2.0**32) for factor in factors)
+    return Arithmetic(
+        depth=0,
+        down=(0, 16, 16)[level - 1],
+        across=(15, 16, 15)[level - 1],
+        factors=(of_h, of_h, of_d),
+        threshold_shift=(0, 0, 0),
+        square_shift=(30, 30, 30),
+        row_shift=(0, 0, 0),
+        scale=((45, 39, 36)[level - 1],) * 3,
+        reference_shift=(31, 30, 31)[level - 1],
+        reference_scale=(32, 27, 23)[level - 1],
     )
 
 
@@ -137,173 +122,238 @@ class Adm(NamedTuple):
 
 
 @kernel()
-def _wavelet_index(index: int, size: int) -> int:
-    """Mirrored without repeating the edge at the start and with repeating it at the end."""
-    index = abs(index)
-    return min(index if index < size else 2 * size - 1 - index, size - 1)
+def _share(o: np.float64, t: np.float64) -> np.float64:
+    """How much of a reference coefficient is left in the distorted one, 0-32768."""
+    size = max(abs(o), 1.0)
+    exponent = max((np.float64(size).view(np.int64) >> 52) - np.int64(1023 + 14), np.int64(0))
+    unit = np.int64((np.int64(1023) - exponent) << 52).view(np.float64)
+    reciprocal = np.floor(1073741824.0 / np.floor(size * unit + 0.5))
+    share = np.floor(reciprocal * (t if o > 0 else -t) * (unit / 32768) + 0.5)
+    return np.float64(min(max(share, 0.0), 32768.0) if o != 0 else 32768.0)
 
 
 @kernel()
-def _wavelet_down(picture: Plane, row: int, shift: int, grey: int, low: NDArray[np.int64], high: NDArray[np.int64]) -> None:
-    height = picture.shape[0]
-    p0 = picture[_wavelet_index(2 * row - 1, height)]
-    p1 = picture[_wavelet_index(2 * row, height)]
-    p2 = picture[_wavelet_index(2 * row + 1, height)]
-    p3 = picture[_wavelet_index(2 * row + 2, height)]
-    t0, t1, t2, t3 = LOW
-    half = (1 << shift) >> 1
-    for i in range(np.uint64(p0.size)):
-        a, b, c, d = np.int64(p0[i]), np.int64(p1[i]), np.int64(p2[i]), np.int64(p3[i])
-        low[i] = (t0 * a + t1 * b + t2 * c + t3 * d - grey + half) >> shift
-        high[i] = (t3 * a - t2 * b + t1 * c - t0 * d + half) >> shift
-
-
-@kernel()
-def _extend(line: NDArray[np.int64], width: int) -> None:
-    """Samples -1 .. width + 1 of a row whose sample 0 is at place 1."""
-    line[0] = line[1 + _wavelet_index(-1, width)]
-    line[1 + width] = line[1 + _wavelet_index(width, width)]
-    line[2 + width] = line[1 + _wavelet_index(width + 1, width)]
-
-
-@kernel()
-def _wavelet_across(line: NDArray[np.int64], shift: int, low: NDArray[np.int32], high: NDArray[np.int32]) -> None:
-    t0, t1, t2, t3 = LOW
-    half = (1 << shift) >> 1
-    for i in range(np.uint64(low.size)):
-        at = np.uint64(2) * i
-        a, b, c, d = line[at], line[at + np.uint64(1)], line[at + np.uint64(2)], line[at + np.uint64(3)]
-        low[i] = np.int32((t0 * a + t1 * b + t2 * c + t3 * d + half) >> shift)
-        high[i] = np.int32((t3 * a - t2 * b + t1 * c - t0 * d + half) >> shift)
+def _kept(o: np.float64, t: np.float64, limit: float, aligned: np.bool) -> np.float64:
+    """The restored part of one coefficient: of the reference's size at most, or enhanced up to a limit."""
+    share = _share(o, t)
+    plain = np.floor(share * o / 32768 + 0.5)
+    enhanced = np.trunc(min(plain * limit, t) if o > 0 else max(plain * limit, t))
+    return np.float64(enhanced if aligned & (share > 0) & (o != 0) else plain)
 
 
 @kernel()
 def _restore(
-    o: NDArray[np.int32], t: NDArray[np.int32], limit: float, restored: NDArray[np.int32], additive: NDArray[np.int32]
+    o: NDArray[np.int32],
+    t: NDArray[np.int32],
+    limit: float,
+    begin: int,
+    end: int,
+    restored: NDArray[np.int32],
+    additive: NDArray[np.int32],
 ) -> None:
-    """Split the distorted coefficients of one row, (3, width), into what is left of the reference's and what was added."""
-    for i in range(np.uint64(o.shape[1])):
-        oh, ov, th, tv = np.float64(o[0, i]), np.float64(o[1, i]), np.float64(t[0, i]), np.float64(t[1, i])
+    """Split distorted coefficients, columns ``begin`` to ``end`` of (3, width), into what is left and what was added."""
+    oh_row, ov_row, od_row = o[0, begin:end], o[1, begin:end], o[2, begin:end]
+    th_row, tv_row, td_row = t[0, begin:end], t[1, begin:end], t[2, begin:end]
+    rh, rv, rd = restored[0, begin:end], restored[1, begin:end], restored[2, begin:end]
+    ah, av, ad = additive[0, begin:end], additive[1, begin:end], additive[2, begin:end]
+    for i in range(np.uint64(oh_row.size)):
+        oh, ov, od = np.float64(oh_row[i]), np.float64(ov_row[i]), np.float64(od_row[i])
+        th, tv, td = np.float64(th_row[i]), np.float64(tv_row[i]), np.float64(td_row[i])
         dot = np.float64(np.float32(oh * th + ov * tv)) / 4096
         of_o = np.float64(np.float32(oh * oh + ov * ov)) / 4096
         of_t = np.float64(np.float32(th * th + tv * tv)) / 4096
-        aligned = dot >= 0 and dot * dot >= ALIGNED * of_o * of_t
-        for band in range(3):
-            a, b = np.float64(o[band, i]), np.float64(t[band, i])
-            size = max(abs(a), 1.0)
-            exponent = np.int64(max(int(np.float64(size).view(np.int64) >> 52) - (1023 + 14), 0))
-            unit = np.int64((1023 - exponent) << 52).view(np.float64)
-            reciprocal = np.floor(1073741824.0 / np.floor(size * unit + 0.5))
-            k = np.floor(reciprocal * (b if a > 0 else -b) * (unit / 32768) + 0.5)
-            k = min(max(k, 0.0), 32768.0) if a != 0 else 32768.0
-            r = np.floor(k * a / 32768 + 0.5)
-            if aligned and k > 0 and a != 0:
-                r = np.trunc(min(r * limit, b) if a > 0 else max(r * limit, b))
-            restored[band, i] = np.int32(r)
-            additive[band, i] = np.int32(b - r)
+        aligned = (dot >= 0) & (dot * dot >= ALIGNED * of_o * of_t)
+        kept_h, kept_v, kept_d = _kept(oh, th, limit, aligned), _kept(ov, tv, limit, aligned), _kept(od, td, limit, aligned)
+        rh[i], rv[i], rd[i] = np.int32(kept_h), np.int32(kept_v), np.int32(kept_d)
+        ah[i], av[i], ad[i] = np.int32(th - kept_h), np.int32(tv - kept_v), np.int32(td - kept_d)
 
 
 @kernel()
-def _weigh_maskers(
-    masker: NDArray[np.int32], arithmetic: Arithmetic, neighbour: NDArray[np.int64], centre: NDArray[np.int64]
+def _weigh_first(
+    masker: NDArray[np.int32], begin: int, end: int, neighbour: NDArray[np.int32], centre: NDArray[np.int32]
 ) -> None:
-    """What each place adds to the threshold of its neighbours, and to its own beside that."""
-    for i in range(np.uint64(neighbour.size)):
-        of_neighbour = of_centre = np.int64(0)
-        for band in range(3):
-            c = abs(
-                (arithmetic.factors[band] * np.int64(masker[band, i]) + arithmetic.masker_half[band])
-                >> arithmetic.masker_shift[band]
-            )
-            of_neighbour += (arithmetic.thirtieth * c + arithmetic.part_half) >> arithmetic.part_shift
-            of_centre += (arithmetic.fifteenth * c + arithmetic.part_half) >> arithmetic.part_shift
-        neighbour[i] = of_neighbour
-        centre[i] = of_centre - of_neighbour
+    """``_weigh`` at level 0, where 32 bits hold everything."""
+    h, v, d = masker[0, begin:end], masker[1, begin:end], masker[2, begin:end]
+    of_neighbour, of_centre = neighbour[begin + 1 : end + 1], centre[begin:end]
+    for i in range(np.uint64(h.size)):
+        a = np.int32(abs(np.int32(np.int32(FIRST_FACTORS[0] * h[i] + 16384) >> 15)))
+        b = np.int32(abs(np.int32(np.int32(FIRST_FACTORS[1] * v[i] + 16384) >> 15)))
+        c = np.int32(abs(np.int32(np.int32(FIRST_FACTORS[2] * d[i] + 65535) >> 17)))
+        less = np.int32(np.int32(np.int32(4369 * a + 2048) >> 12) + np.int32(np.int32(4369 * b + 2048) >> 12))
+        less = np.int32(less + np.int32(np.int32(4369 * c + 2048) >> 12))
+        more = np.int32(np.int32(np.int32(8738 * a + 2048) >> 12) + np.int32(np.int32(8738 * b + 2048) >> 12))
+        of_neighbour[i] = less
+        of_centre[i] = np.int32(np.int32(more + np.int32(np.int32(8738 * c + 2048) >> 12)) - less)
 
 
 @kernel()
-def _add_masked(
-    signal: NDArray[np.int32],
-    above: NDArray[np.int64],
-    level_with: NDArray[np.int64],
-    below: NDArray[np.int64],
-    centre: NDArray[np.int64],
-    first: int,
-    last: int,
-    arithmetic: Arithmetic,
-    cube_shift: NDArray[np.int64],
-    down: int,
-    totals: NDArray[np.int64],
-) -> None:
-    """Add the cubes of what one row of signal shows above its threshold, columns ``first`` to ``last``."""
-    width = signal.shape[1]
-    threshold = np.empty(last - first, np.int64)
-    for i in range(first, last):
-        left, right = (i - 1 if i else min(1, width - 1)), (i + 1 if i + 1 < width else width - 1)
-        threshold[i - first] = (
-            above[left] + above[i] + above[right] + level_with[left] + level_with[i] + level_with[right]
-            + below[left] + below[i] + below[right] + centre[i]
-        )  # fmt: skip
-    for band in range(3):
-        factor, shift = arithmetic.factors[band], arithmetic.threshold_shift[band]
-        square_shift, cube = np.uint64(arithmetic.square_shift[band]), np.uint64(cube_shift[band])
-        square_half = np.uint64(1) << (square_shift - np.uint64(1))
-        cube_half = (np.uint64(1) << cube) >> np.uint64(1)
-        row = signal[band, first:last]
-        total = np.uint64(0)
-        for i in range(np.uint64(row.size)):
-            shown = abs((factor * np.int64(row[i]) + arithmetic.signal_half) >> arithmetic.signal_shift)
-            v = np.uint64(max(shown - (threshold[i] << shift), np.int64(0)))
-            total += (((v * v + square_half) >> square_shift) * v + cube_half) >> cube
-        totals[band] += (np.int64(total) + ((1 << down) >> 1)) >> down
+def _thirtieth(weighted: np.int64) -> np.int32:
+    """A thirtieth of a weighted masker; in every build of libvmaf the rounding constant overflows to this."""
+    return np.int32((np.int64(143165577) * weighted - np.int64(1 << 31)) >> 32)
 
 
 @kernel()
-def _add_reference(
-    o: NDArray[np.int32], first: int, last: int, shift: int, cube: int, down: int, totals: NDArray[np.int64]
+def _fifteenth(weighted: np.int64) -> np.int32:
+    return np.int32((np.int64(286331153) * weighted - np.int64(1 << 31)) >> 32)
+
+
+@kernel()
+def _weighted(factor: np.int32, coefficient: np.int32) -> np.int64:
+    """A coefficient times its contrast sensitivity, at levels 1 to 3; its size fits 31 bits."""
+    return np.int64(abs(np.int32((np.int64(factor) * np.int64(coefficient) + np.int64(1 << 27)) >> 28)))
+
+
+@kernel()
+def _weigh(
+    masker: NDArray[np.int32],
+    factors: tuple[int, int, int],
+    begin: int,
+    end: int,
+    neighbour: NDArray[np.int32],
+    centre: NDArray[np.int32],
 ) -> None:
-    unit, cube_half = np.int64(1 << shift if shift else 0), np.int64((1 << cube) >> 1)
-    for band in range(3):
-        row = o[band, first:last]
-        total = np.int64(0)
-        for i in range(np.uint64(row.size)):
-            size = abs(np.int64(row[i]))
-            total += (((size * size + unit) >> shift) * size + cube_half) >> cube
-        totals[band] += (total + ((1 << down) >> 1)) >> down
+    """What each place adds to the threshold of its neighbours, one to the right of it, and to its own beside that."""
+    h, v, d = masker[0, begin:end], masker[1, begin:end], masker[2, begin:end]
+    of_neighbour, of_centre = neighbour[begin + 1 : end + 1], centre[begin:end]
+    factor_h, factor_v, factor_d = np.int32(factors[0]), np.int32(factors[1]), np.int32(factors[2])
+    for i in range(np.uint64(h.size)):
+        a, b, c = _weighted(factor_h, h[i]), _weighted(factor_v, v[i]), _weighted(factor_d, d[i])
+        less = np.int32(np.int32(_thirtieth(a) + _thirtieth(b)) + _thirtieth(c))
+        of_neighbour[i] = less
+        of_centre[i] = np.int32(np.int32(np.int32(_fifteenth(a) + _fifteenth(b)) + _fifteenth(c)) - less)
+
+
+@kernel()
+def _threshold(
+    above: NDArray[np.int32],
+    beside: NDArray[np.int32],
+    below: NDArray[np.int32],
+    centre: NDArray[np.int32],
+    columns: NDArray[np.int32],
+    threshold: NDArray[np.int32],
+) -> None:
+    """Add up the neighbours of each place of a row, and its own share. The rows begin one place to the left."""
+    for i in range(np.uint64(columns.size)):
+        columns[i] = np.int32(np.int32(above[i] + beside[i]) + below[i])
+    for i in range(np.uint64(threshold.size)):
+        around = np.int32(np.int32(columns[i] + columns[i + np.uint64(1)]) + columns[i + np.uint64(2)])
+        threshold[i] = np.int32(around + centre[i])
+
+
+@kernel()
+def _cube(v: np.int32, square_half: np.uint64, square_shift: np.uint64, half: np.uint64, shift: np.uint64) -> np.uint64:
+    """A cube of a number of 31 bits, rounded twice; its square is first cut to 32 bits."""
+    size = np.uint64(np.uint32(v))
+    square = np.uint64(np.uint32((size * size + square_half) >> square_shift))
+    return (square * size + half) >> shift
+
+
+@kernel()
+def _add_masked_first(
+    signal: NDArray[np.int32], factor: int, threshold: NDArray[np.int32], threshold_shift: int, square: int, cube: int
+) -> np.int64:
+    """``_add_masked`` at level 0; a threshold that would not fit 32 bits is above every signal."""
+    square_shift, shift = np.uint64(square), np.uint64(cube)
+    square_half, half = np.uint64(1) << (square_shift - np.uint64(1)), (np.uint64(1) << shift) >> np.uint64(1)
+    weight, places = np.int32(factor), np.int32(threshold_shift)
+    highest = np.int32(0x7FFF_FFFF >> threshold_shift)
+    total = np.uint64(0)
+    for i in range(np.uint64(signal.size)):
+        shown = np.int32(abs(np.int32(weight * signal[i])))
+        hidden = np.int32(min(threshold[i], highest) << places)
+        total += _cube(max(np.int32(shown - hidden), np.int32(0)), square_half, square_shift, half, shift)
+    return np.int64(total)
+
+
+@kernel()
+def _add_masked(signal: NDArray[np.int32], factor: int, threshold: NDArray[np.int32], square: int, cube: int) -> np.int64:
+    """Sum of the cubes of what one band's row shows above its threshold."""
+    square_shift, shift = np.uint64(square), np.uint64(cube)
+    square_half, half = np.uint64(1) << (square_shift - np.uint64(1)), (np.uint64(1) << shift) >> np.uint64(1)
+    weight = np.int32(factor)
+    total = np.uint64(0)
+    for i in range(np.uint64(signal.size)):
+        shown = np.int32(_weighted(weight, signal[i]))
+        total += _cube(max(np.int32(shown - threshold[i]), np.int32(0)), square_half, square_shift, half, shift)
+    return np.int64(total)
+
+
+@kernel()
+def _add_reference(row: NDArray[np.int32], shift: int, cube: int) -> np.int64:
+    """Sum of the cubes of one band's row of the reference."""
+    unit, places = np.uint64(1 << shift if shift else 0), np.uint64(shift)
+    half, cube_places = np.uint64((1 << cube) >> 1), np.uint64(cube)
+    total = np.uint64(0)
+    for i in range(np.uint64(row.size)):
+        size = np.uint64(np.uint32(abs(np.int32(row[i]))))
+        total += (np.uint64(np.uint32((size * size + unit) >> places)) * size + half) >> cube_places
+    return np.int64(total)
+
+
+@kernel()
+def _rounded(value: np.int64, shift: int) -> np.int64:
+    return (value + ((1 << shift) >> 1)) >> shift
+
+
+class Rounding(NamedTuple):
+    """What a level's size adds to its arithmetic."""
+
+    cubes: tuple[int, ...]
+    """Shifts of the cubes of h, v and d."""
+    rows: int
+    """Shift of the sums of a row."""
+    reference_cubes: int
+    reference_rows: int
+
+
+class Window(NamedTuple):
+    """The part of the bands that counts: all but a tenth on each side."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
 
 
 @kernel()
 def _bands(
-    picture: Plane,
+    picture: Samples,
     row: int,
     arithmetic: Arithmetic,
-    grey: int,
-    low: NDArray[np.int64],
-    high: NDArray[np.int64],
+    details: bool,
+    ring: NDArray[np.uint32],
+    raw: NDArray[np.int32],
+    lines: NDArray[np.int32],
     approximation: NDArray[np.int32],
     bands: NDArray[np.int32],
 ) -> None:
-    """One row of a picture's wavelet: the approximation, and the bands h, v and d."""
-    size = picture.shape[1]
-    _wavelet_down(picture, row, arithmetic.down, grey, low[1 : 1 + size], high[1 : 1 + size])
-    _extend(low, size)
-    _extend(high, size)
-    _wavelet_across(low, arithmetic.across, approximation, bands[1])
-    _wavelet_across(high, arithmetic.across, bands[0], bands[2])
+    """One row of a picture's wavelet: the approximation and, where details are wanted, the bands h, v and d."""
+    width = picture.shape[1]
+    if arithmetic.depth:
+        low, high = lines[0].view(np.int16), lines[1].view(np.int16)
+        wavelet.samples_down(picture, row, arithmetic.depth, ring, raw, low[1 : 1 + width], high[1 : 1 + width], details)
+        wavelet.extend(low, width)
+        wavelet.samples_across(low, raw, approximation, bands[1], details)
+        if details:
+            wavelet.extend(high, width)
+            wavelet.samples_across(high, raw, bands[0], bands[2], details)
+    else:
+        low_row, high_row = lines[0], lines[1]
+        wavelet.down(picture, row, arithmetic.down, low_row[1 : 1 + width], high_row[1 : 1 + width])
+        wavelet.extend(low_row, width)
+        wavelet.extend(high_row, width)
+        wavelet.across(low_row, arithmetic.across, approximation, bands[1])
+        wavelet.across(high_row, arithmetic.across, bands[0], bands[2])
 
 
 @kernel()
 def _level(
-    reference: Plane,
-    distorted: Plane,
+    reference: Samples,
+    distorted: Samples,
     arithmetic: Arithmetic,
-    grey: int,
     limits: NDArray[np.float64],
-    central: tuple[int, int, int, int],
-    cube_shift: NDArray[np.int64],
-    row_shift: int,
-    reference_cube: int,
-    reference_row: int,
+    window: Window,
+    rounding: Rounding,
     next_reference: NDArray[np.int32],
     next_distorted: NDArray[np.int32],
     of_signal: NDArray[np.int64],
@@ -311,40 +361,56 @@ def _level(
 ) -> None:
     height, width = next_reference.shape
     size = reference.shape[1]
-    top, bottom, left, right = central
-    low, high = np.empty(size + 3, np.int64), np.empty(size + 3, np.int64)
+    top, bottom, left, right = window
+    begin, end = max(left - 1, 0), min(right + 1, width)
+    lanes = (size + LANES - 1) // LANES * LANES
+    rings, raw = np.zeros((2, 2 * lanes), np.uint32), np.empty((2, lanes), np.int32)
+    lines = np.zeros((2, size + 3 + LANES), np.int32)
     o, t = np.empty((3, width), np.int32), np.empty((3, width), np.int32)
     count = limits.size
     restored, additive = np.empty((count, 2, 3, width), np.int32), np.empty((3, width), np.int32)
-    neighbour, centre = np.empty((count, 3, width), np.int64), np.empty((count, 2, width), np.int64)
+    neighbour, centre = np.empty((count, 3, width + 2), np.int32), np.empty((count, 2, width), np.int32)
+    columns, threshold = np.empty(right - left + 2, np.int32), np.empty(right - left, np.int32)
     for row in range(height + 1):
         if row < height:
-            _bands(reference, row, arithmetic, grey, low, high, next_reference[row], o)
-            _bands(distorted, row, arithmetic, grey, low, high, next_distorted[row], t)
-            if top - 1 <= row < bottom + 1:
+            details = top - 1 <= row < bottom + 1
+            _bands(reference, row, arithmetic, details, rings[0], raw, lines, next_reference[row], o)
+            _bands(distorted, row, arithmetic, details, rings[1], raw, lines, next_distorted[row], t)
+            if details:
                 for n in range(count):
-                    _restore(o, t, limits[n], restored[n, row % 2], additive)
-                    _weigh_maskers(additive, arithmetic, neighbour[n, row % 3], centre[n, row % 2])
+                    beside, own = neighbour[n, row % 3], centre[n, row % 2]
+                    _restore(o, t, limits[n], begin, end, restored[n, row % 2], additive)
+                    if arithmetic.depth:
+                        _weigh_first(additive, begin, end, beside, own)
+                    else:
+                        _weigh(additive, arithmetic.factors, begin, end, beside, own)
+                    beside[0], beside[width + 1] = beside[min(2, width)], beside[width]
             if top <= row < bottom:
-                _add_reference(o, left, right, arithmetic.reference_shift, reference_cube, reference_row, of_reference)
+                for band in range(3):
+                    cubes = _add_reference(o[band, left:right], arithmetic.reference_shift, rounding.reference_cubes)
+                    of_reference[band] += _rounded(cubes, rounding.reference_rows)
         before = row - 1
         if top <= before < bottom:
             above = before - 1 if before else min(1, height - 1)
             below = row if row < height else before
             for n in range(count):
-                _add_masked(
-                    restored[n, before % 2],
-                    neighbour[n, above % 3],
-                    neighbour[n, before % 3],
-                    neighbour[n, below % 3],
-                    centre[n, before % 2],
-                    left,
-                    right,
-                    arithmetic,
-                    cube_shift,
-                    row_shift,
-                    of_signal[n],
+                _threshold(
+                    neighbour[n, above % 3, left : right + 2],
+                    neighbour[n, before % 3, left : right + 2],
+                    neighbour[n, below % 3, left : right + 2],
+                    centre[n, before % 2, left:right],
+                    columns,
+                    threshold,
                 )
+                for band in range(3):
+                    signal, factor = restored[n, before % 2, band, left:right], arithmetic.factors[band]
+                    square, cube = arithmetic.square_shift[band], rounding.cubes[band]
+                    if arithmetic.depth:
+                        shift = arithmetic.threshold_shift[band]
+                        shown = _add_masked_first(signal, factor, threshold, shift, square, cube)
+                    else:
+                        shown = _add_masked(signal, factor, threshold, square, cube)
+                    of_signal[n, band] += _rounded(shown, rounding.rows)
 
 
 def _cube_root(value: float | np.float32) -> np.float32:
@@ -381,32 +447,31 @@ def adm(distorted: Plane, reference: Plane, bit_depth: int, gain_limits: Sequenc
         top, left = (max(int(0.1 * size - 0.5), 0) for size in (height, width))
         inner_height, inner_width = height - 2 * top, width - 2 * left
         area = inner_height * inner_width
-        across, down = [math.ceil(math.log2(width) - less) for less in arithmetic.row_shift], _log2(height)
-        if level == 0:
-            reference_cube, reference_row = 0, max(0, _log2(area) - 20)
-        else:
-            reference_cube, reference_row = _log2(inner_width), _log2(inner_height)
+        rounding = Rounding(
+            cubes=tuple(math.ceil(math.log2(width) - less) for less in arithmetic.row_shift),
+            rows=_log2(height),
+            reference_cubes=_log2(inner_width) if level else 0,
+            reference_rows=_log2(inner_height) if level else max(0, _log2(area) - 20),
+        )
         approximations = [np.empty((height, width), np.int32) for _ in range(2)]
         of_signal, of_reference = np.zeros((limits.size, 3), np.int64), np.zeros(3, np.int64)
         _level(
             reference,
             distorted,
             arithmetic,
-            46342 << (bit_depth - 1) if level == 0 else 0,
             limits,
-            (top, height - top, left, width - left),
-            np.array(across),
-            down,
-            reference_cube,
-            reference_row,
+            Window(top, height - top, left, width - left),
+            rounding,
             approximations[0],
             approximations[1],
             of_signal,
             of_reference,
         )
         of_h, of_d = (float(np.float32(factor)) for factor in SENSITIVITY[level])
-        unit = 2.0 ** -(arithmetic.reference_scale - reference_cube - reference_row)
-        units = tuple(2.0 ** -(scale - less - down) for scale, less in zip(arithmetic.scale, across, strict=True))
+        unit = 2.0 ** -(arithmetic.reference_scale - rounding.reference_cubes - rounding.reference_rows)
+        units = tuple(
+            2.0 ** -(scale - cubes - rounding.rows) for scale, cubes in zip(arithmetic.scale, rounding.cubes, strict=True)
+        )
         smallest = 1e-10 * (width * height) / (1920 * 1080)
         denominator = _pooled(of_reference, (unit * of_h**3, unit * of_h**3, unit * of_d**3), area, smallest)
         levels.append([Level(_pooled(sums, units, area, smallest), denominator) for sums in of_signal])

@@ -29,13 +29,13 @@ I16, I32, I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
 
 
 def tap_pairs(taps: Sequence[int], first: int = 0) -> Pairs:
-    """Taps packed by twos, in ``len(taps) // 2 + 1`` pairs.
+    """Taps packed by twos.
 
     Args:
-        taps: An odd number of taps that fit int16.
+        taps: Taps that fit int16.
         first: 1 to let the filter begin at the second sample of the first lane.
     """
-    padded = np.zeros(len(taps) + 1, np.int16)
+    padded = np.zeros((len(taps) + first + 1) // 2 * 2, np.int16)
     padded[first : first + len(taps)] = taps
     return tuple(np.frombuffer(padded.tobytes(), "<i4").astype(np.int32))
 

@@ -9,68 +9,96 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.kernels.compiler import kernel
-from monitor.kernels.vif import TAPS, mirrored
+from monitor.kernels.fir import LANES, tap_pairs, two_pair_sums
+from monitor.kernels.vif import TAPS, fill_edges, mirrored
 from monitor.types import Plane
 
-EDGE, SIDE, MIDDLE = (np.int32(tap) for tap in TAPS[2][:3])
 REACH = 2
+PAIRS = REACH + 1
+EVEN, ODD = tap_pairs(TAPS[2]), tap_pairs(TAPS[2], 1)
+
+DEEPEST = 15
+"""Most bits of samples whose differences fit int16; deeper ones are filtered in two parts."""
 
 
 @kernel()
-def _down(
-    earlier: Plane,
-    current: Plane,
-    rows: NDArray[np.int64],
-    bit_depth: int,
-    upper: NDArray[np.int32],
-    lower: NDArray[np.int32],
+def _load_differences(
+    lanes: NDArray[np.uint32],
+    low: NDArray[np.uint32],
+    earlier_upper: Plane,
+    current_upper: Plane,
+    earlier_lower: Plane,
+    current_lower: Plane,
+    deep: bool,
 ) -> None:
-    """Filter the difference of five rows down and split the result into ``256 * upper + lower``."""
-    shift, half = np.int32(bit_depth - 8), np.int32(1 << (bit_depth - 1))
-    p0, p1, p2, p3, p4 = earlier[rows[0]], earlier[rows[1]], earlier[rows[2]], earlier[rows[3]], earlier[rows[4]]
-    c0, c1, c2, c3, c4 = current[rows[0]], current[rows[1]], current[rows[2]], current[rows[3]], current[rows[4]]
-    for i in range(np.uint64(p0.size)):
-        d0, d4 = np.int32(p0[i]) - np.int32(c0[i]), np.int32(p4[i]) - np.int32(c4[i])
-        d1, d3 = np.int32(p1[i]) - np.int32(c1[i]), np.int32(p3[i]) - np.int32(c3[i])
-        d2 = np.int32(p2[i]) - np.int32(c2[i])
-        coarse = np.int32(
-            EDGE * np.int32((d0 >> 8) + (d4 >> 8)) + SIDE * np.int32((d1 >> 8) + (d3 >> 8)) + MIDDLE * np.int32(d2 >> 8)
-        )
-        fine = np.int32(
-            EDGE * np.int32((d0 & 255) + (d4 & 255)) + SIDE * np.int32((d1 & 255) + (d3 & 255)) + MIDDLE * np.int32(d2 & 255)
-        )
-        value = np.int32(np.int32(coarse + (np.int32(fine + half) >> 8)) >> shift)
-        upper[i] = value >> 8
-        lower[i] = value & 255
+    """Two rows of differences as lanes: whole, or their upper parts and their lower 8 bits apart."""
+    for i in range(np.uint64(earlier_upper.size)):
+        upper = np.int32(np.int32(earlier_upper[i]) - np.int32(current_upper[i]))
+        lower = np.int32(np.int32(earlier_lower[i]) - np.int32(current_lower[i]))
+        if deep:
+            low[i] = np.uint32((upper & np.int32(255)) | ((lower & np.int32(255)) << np.int32(16)))
+            upper, lower = np.int32(upper >> 8), np.int32(lower >> 8)
+        lanes[i] = np.uint32(np.uint16(np.int16(upper))) | (np.uint32(np.uint16(np.int16(lower))) << np.uint32(16))
 
 
 @kernel()
-def _across(upper: NDArray[np.int32], lower: NDArray[np.int32], width: int) -> np.int64:
-    """Filter a row across and add up its magnitudes, which stay below 65536 each."""
+def _store(
+    upper: NDArray[np.int16],
+    lower: NDArray[np.int16],
+    sums: NDArray[np.int32],
+    low: NDArray[np.int32],
+    bit_depth: int,
+    deep: bool,
+) -> None:
+    """Round a filtered row, which has 17 bits, and split it into its upper part and its lower 8 bits."""
+    shift, half = np.int32(bit_depth - 8 if deep else bit_depth), np.int32(1 << (bit_depth - 1))
+    for i in range(np.uint64(upper.size)):
+        total = np.int32(sums[i] + (np.int32(low[i] + half) >> np.int32(8))) if deep else np.int32(sums[i] + half)
+        value = np.int32(total >> shift)
+        upper[i] = np.int16(value >> np.int32(8))
+        lower[i] = np.int16(value & np.int32(255))
+
+
+@kernel()
+def _magnitudes(upper: NDArray[np.int32], lower: NDArray[np.int32], width: int) -> np.int64:
+    """Sum of the sizes of a row that was filtered across in two parts."""
     total = np.int64(0)
     for i in range(np.uint64(width)):
-        a, b, c, d, e = i, i + np.uint64(1), i + np.uint64(2), i + np.uint64(3), i + np.uint64(4)
-        coarse = np.int32(EDGE * np.int32(upper[a] + upper[e]) + SIDE * np.int32(upper[b] + upper[d]) + MIDDLE * upper[c])
-        fine = np.int32(EDGE * np.int32(lower[a] + lower[e]) + SIDE * np.int32(lower[b] + lower[d]) + MIDDLE * lower[c])
-        total += np.int64(abs(np.int32(np.int32(coarse + (np.int32(fine + np.int32(32768)) >> 8)) >> 8)))
+        value = np.int32(upper[i] + (np.int32(lower[i] + np.int32(0x8000)) >> np.int32(8)))
+        total += np.int64(np.int32(abs(np.int32(value >> np.int32(8)))))
     return total
 
 
 @kernel()
-def _sad(earlier: Plane, current: Plane, bit_depth: int) -> np.int64:
+def _sad(earlier: Plane, current: Plane, bit_depth: int, deep: bool) -> np.int64:
     height, width = current.shape
-    upper, lower = np.empty(width + 2 * REACH, np.int32), np.empty(width + 2 * REACH, np.int32)
-    rows = np.empty(2 * REACH + 1, np.int64)
+    lanes = (width + LANES - 1) // LANES * LANES
+    ring, sums = np.zeros((2, PAIRS * lanes), np.uint32), np.zeros((2, 2, lanes), np.int32)
+    lines, across = np.zeros((2, lanes // 2 + PAIRS + LANES), np.int32), np.empty((2, 2, lanes), np.int32)
+    offsets, across_offsets = np.empty(PAIRS, np.int64), np.arange(PAIRS)
+    evens, odds = (width + 1) // 2, width // 2
+    high, low = lines[0].view(np.int16), lines[1].view(np.int16)
     total = np.int64(0)
-    for row in range(height):
-        for k in range(rows.size):
-            rows[k] = mirrored(row - REACH + k, height)
-        _down(earlier, current, rows, bit_depth, upper[REACH : REACH + width], lower[REACH : REACH + width])
-        for line in (upper, lower):
-            for i in range(REACH):
-                line[i] = line[REACH + mirrored(i - REACH, width)]
-                line[REACH + width + i] = line[REACH + mirrored(width + i, width)]
-        total += _across(upper, lower, width)
+    loaded = 0
+    for pair in range((height + 1) // 2):
+        while loaded <= pair + REACH:
+            start = loaded % PAIRS * lanes
+            upper, lower = mirrored(2 * loaded - REACH, height), mirrored(2 * loaded - REACH + 1, height)
+            _load_differences(
+                ring[0, start:], ring[1, start:], earlier[upper], current[upper], earlier[lower], current[lower], deep
+            )
+            loaded += 1
+        for k in range(PAIRS):
+            offsets[k] = (pair + k) % PAIRS * lanes
+        for part in range(2 if deep else 1):
+            two_pair_sums(sums[part, 0], sums[part, 1], ring[part].view(np.int32), offsets, EVEN, ODD, width)
+        for row in range(min(2, height - 2 * pair)):
+            _store(high[REACH : REACH + width], low[REACH : REACH + width], sums[0, row], sums[1, row], bit_depth, deep)
+            fill_edges(high, REACH, width)
+            fill_edges(low, REACH, width)
+            for part in range(2):
+                two_pair_sums(across[part, 0], across[part, 1], lines[part], across_offsets, EVEN, ODD, evens)
+            total += _magnitudes(across[0, 0], across[1, 0], evens) + _magnitudes(across[0, 1], across[1, 1], odds)
     return total
 
 
@@ -82,4 +110,4 @@ def motion(earlier: Plane, current: Plane, bit_depth: int) -> float:
         current: The picture shown next.
         bit_depth: 8 to 16.
     """
-    return float(int(_sad(earlier, current, bit_depth)) / 256 / current.size)
+    return float(int(_sad(earlier, current, bit_depth, bit_depth > DEEPEST)) / 256 / current.size)

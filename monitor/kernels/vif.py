@@ -31,20 +31,32 @@ TAPS = (
 
 SCALES = len(TAPS)
 
-NOISE = 131_072
+NOISE = np.int32(131_072)
 """Variance of the visual noise, 2, in units of 1/65536 of an 8-bit level squared."""
 
 SIGN = np.uint32(0x8000_0000)
 HALF = np.uint16(0x8000)
 
 
-def log_table() -> NDArray[np.int32]:
-    """``2048 * log2(i)`` for i in 32768..65535, the logarithm rounded to float32 first as libvmaf's table has it."""
-    logs = np.log2(np.arange(32768, 65536, dtype=np.float64)).astype(np.float32).astype(np.float64)
-    return np.floor(2048.0 * logs + 0.5).astype(np.int32)
+LOG_CURVE = tuple(
+    np.float32(coefficient)
+    for coefficient in (
+        174.50416564941406,
+        -39.120872497558594,
+        -164.14634704589844,
+        36.486637115478516,
+        -9.122149467468262,
+        2.397850751876831,
+        -0.6652698516845703,
+        0.23639562726020813,
+        -0.06928707659244537,
+    )
+)
+"""``2048 * (log2(1 + x) - x) + 0.501`` for x in 0..1, as a polynomial in ``2 * x - 1``.
 
-
-LOGS = log_table()
+libvmaf looks logarithms up in a table of ``2048 * log2(i)``, rounded to float32 and then to whole numbers. For each of the
+table's 32768 places, this curve in float32 gives the same number (a test goes through them all).
+"""
 
 
 class Taps(NamedTuple):
@@ -52,8 +64,8 @@ class Taps(NamedTuple):
 
     even: Pairs
     odd: Pairs
-    doubled: int
-    """1 where the taps were halved, to fit int16."""
+    unit: int
+    """2 where the taps were halved, to fit int16, else 1: what sums are to be multiplied by."""
 
 
 class Sums(NamedTuple):
@@ -83,9 +95,9 @@ class Sums(NamedTuple):
 
 
 def _taps(taps: tuple[int, ...], first: int = 0) -> Taps:
-    doubled = int(max(taps) > np.iinfo(np.int16).max)
-    halved = [tap >> doubled for tap in taps]
-    return Taps(tap_pairs(halved, first), tap_pairs(halved, 1 - first), doubled)
+    unit = 2 if max(taps) > np.iinfo(np.int16).max else 1
+    halved = [tap // unit for tap in taps]
+    return Taps(tap_pairs(halved, first), tap_pairs(halved, 1 - first), unit)
 
 
 FILTERS = tuple(_taps(taps) for taps in TAPS)
@@ -105,7 +117,8 @@ def mirrored(index: int, size: int) -> int:
 
 
 @kernel()
-def _fill_edges(line: NDArray[np.uint16], reach: int, width: int) -> None:
+def fill_edges(line: NDArray[np.uint16] | NDArray[np.int16], reach: int, width: int) -> None:
+    """Mirror a row that begins at place ``reach`` into the places before and after it."""
     for i in range(reach):
         line[i] = line[reach + mirrored(i - reach, width)]
         line[reach + width + i] = line[reach + mirrored(width + i, width)]
@@ -138,10 +151,10 @@ def _load_products(
 
 
 @kernel()
-def _store_means(line: NDArray[np.uint16], sums: NDArray[np.uint32], doubled: np.uint32, shift: np.uint32) -> None:
+def _store_means(line: NDArray[np.uint16], sums: NDArray[np.uint32], unit: np.uint32, shift: np.uint32) -> None:
     half = np.uint32(np.uint32(1) << np.uint32(shift - np.uint32(1)))
     for i in range(np.uint64(line.size)):
-        total = np.uint32(np.uint32(sums[i] << doubled) ^ SIGN)
+        total = np.uint32(np.uint32(np.uint64(sums[i]) * unit) ^ SIGN)
         line[i] = np.uint16(np.uint32(total + half) >> shift) ^ HALF
 
 
@@ -151,71 +164,125 @@ def _store_squares(
     low_line: NDArray[np.uint16],
     high: NDArray[np.uint32],
     low: NDArray[np.uint32],
-    doubled: np.uint32,
+    unit: np.uint32,
     shift: np.uint32,
 ) -> None:
     half = np.uint32(np.uint32(1) << np.uint32(shift - np.uint32(1)))
     for i in range(np.uint64(high_line.size)):
-        total = np.uint32(np.uint32(high[i] << doubled) ^ SIGN)
+        total = np.uint32(np.uint32(np.uint64(high[i]) * unit) ^ SIGN)
         if shift:
-            rest = np.uint32(np.uint32(low[i] << doubled) ^ SIGN)
+            rest = np.uint32(np.uint32(np.uint64(low[i]) * unit) ^ SIGN)
             total = np.uint32(total + (np.uint32(rest + half) >> shift))
         high_line[i] = np.uint16(total >> np.uint32(16)) ^ HALF
         low_line[i] = np.uint16(total & np.uint32(0xFFFF)) ^ HALF
 
 
 @kernel()
-def _central_moment(high: np.uint32, low: np.uint32, doubled: np.uint32, one: np.uint32, other: np.uint32) -> np.int32:
+def _central_moment(high: np.uint32, low: np.uint32, unit: np.uint32, one: np.uint32, other: np.uint32) -> np.int32:
     """Mean product less product of means: a variance or covariance in units of 1/65536 of an 8-bit level squared."""
-    total = np.uint32(np.uint32(high << doubled) ^ SIGN)
-    rest = np.uint32(np.uint32(low << doubled) ^ SIGN)
+    total = np.uint32(np.uint32(np.uint64(high) * unit) ^ SIGN)
+    rest = np.uint32(np.uint32(np.uint64(low) * unit) ^ SIGN)
     of_products = np.uint32(total + (np.uint32(rest + np.uint32(0x8000)) >> np.uint32(16)))
     of_means = np.uint32((np.uint64(one) * np.uint64(other) + np.uint64(0x8000_0000)) >> np.uint64(32))
     return np.int32(np.int64(of_products) - np.int64(of_means))
 
 
 @kernel()
-def _log(value: np.int64, logs: NDArray[np.int32]) -> np.int64:
-    """``2048 * log2(value)`` of the upper 16 bits of a number of at least that many."""
-    bits = np.float64(value).view(np.int64)
-    return np.int64(logs[np.uint64((bits >> 37) & 0x7FFF)]) + (((bits >> 52) - (1023 + 15)) << 11)
-
-
-@kernel()
-def _add_logs(
+def _moments(
     sums: NDArray[np.uint32],
-    doubled: np.uint32,
-    limits: NDArray[np.float64],
-    logs: NDArray[np.int32],
-    width: int,
-    totals: NDArray[np.int64],
+    unit: np.uint32,
+    variance: NDArray[np.int32],
+    distorted: NDArray[np.int32],
+    covariance: NDArray[np.int32],
 ) -> None:
-    denominator = outside = flat = np.int64(0)
+    """Variance of the reference, of the distorted picture, and their covariance, from filtered means and products."""
     mean_x, mean_y = sums[0], sums[1]
     xx_high, yy_high, xy_high = sums[2], sums[3], sums[4]
     xx_low, yy_low, xy_low = sums[5], sums[6], sums[7]
-    for i in range(np.uint64(width)):
-        x = np.uint32(np.uint32(mean_x[i] << doubled) ^ SIGN)
-        y = np.uint32(np.uint32(mean_y[i] << doubled) ^ SIGN)
-        xx = _central_moment(xx_high[i], xx_low[i], doubled, x, x)
-        yy = max(_central_moment(yy_high[i], yy_low[i], doubled, y, y), np.int32(0))
-        xy = _central_moment(xy_high[i], xy_low[i], doubled, x, y)
-        if xx < NOISE:
-            outside += np.int64(yy)
-            flat += 1
-            continue
-        denominator += _log(np.int64(xx) + NOISE, logs) - 2048 * 17
-        if xy > 0 and yy > 0:
-            variance, covariance = np.float64(xx), np.float64(xy)
-            gain = covariance / (variance + 65536e-10)
-            rest = max(np.int64(np.float64(yy) - gain * covariance), np.int64(0)) + NOISE
-            noise = _log(rest, logs)
-            for n in range(limits.size):
-                kept = min(gain, limits[n])
-                totals[3 + n] += _log(np.int64(kept * kept * variance) + rest, logs) - noise
-    totals[0] += denominator
+    for i in range(np.uint64(variance.size)):
+        x = np.uint32(np.uint32(np.uint64(mean_x[i]) * unit) ^ SIGN)
+        y = np.uint32(np.uint32(np.uint64(mean_y[i]) * unit) ^ SIGN)
+        variance[i] = _central_moment(xx_high[i], xx_low[i], unit, x, x)
+        distorted[i] = max(_central_moment(yy_high[i], yy_low[i], unit, y, y), np.int32(0))
+        covariance[i] = _central_moment(xy_high[i], xy_low[i], unit, x, y)
+
+
+@kernel()
+def _split(
+    variance: NDArray[np.int32],
+    distorted: NDArray[np.int32],
+    covariance: NDArray[np.int32],
+    gain: NDArray[np.float64],
+    rest: NDArray[np.int32],
+    of_reference: NDArray[np.int32],
+    totals: NDArray[np.int64],
+) -> None:
+    """How the distorted signal is the reference's times ``gain``, and a rest; both variances with the noise's added."""
+    outside, flat = np.int64(0), np.int32(0)
+    for i in range(np.uint64(variance.size)):
+        xx, yy, xy = variance[i], distorted[i], covariance[i]
+        seen = xx >= NOISE
+        g = np.float64(xy) / (np.float64(xx) + 65536e-10)
+        g = np.float64(g if seen & (xy > 0) & (yy > 0) else 0.0)
+        gain[i] = g
+        rest[i] = np.int32(max(np.float64(yy) - g * np.float64(xy), 0.0)) + NOISE
+        of_reference[i] = xx + NOISE if seen else NOISE
+        outside += np.int64(np.int32(0) if seen else yy)
+        flat = np.int32(flat + np.int32(not seen))
     totals[1] += outside
     totals[2] += flat
+
+
+@kernel()
+def _signal(
+    variance: NDArray[np.int32],
+    gain: NDArray[np.float64],
+    rest: NDArray[np.int32],
+    limit: float,
+    with_signal: NDArray[np.int32],
+) -> None:
+    """Variance of the distorted picture's part that is signal, up to a gain limit, and of the rest."""
+    for i in range(np.uint64(variance.size)):
+        kept = min(gain[i], limit)
+        with_signal[i] = np.int32(kept * kept * np.float64(variance[i])) + rest[i]
+
+
+@kernel()
+def _sum_of_logs(values: NDArray[np.int32]) -> np.int64:
+    """Sum of ``2048 * log2`` of the upper 16 bits of numbers that have more, each rounded as libvmaf's table has it."""
+    c0, c1, c2, c3, c4, c5, c6, c7, c8 = LOG_CURVE
+    total = np.int32(0)
+    for i in range(np.uint64(values.size)):
+        value = values[i]
+        value = value & np.int32(-256) if value >= np.int32(1 << 24) else value  # so that float32 holds it
+        bits = np.int32(np.float32(value).view(np.int32) >> np.int32(8))
+        place = np.int32(bits & np.int32(0x7FFF))
+        t = np.float32(np.int32(place - np.int32(0x4000))) * np.float32(1 / 16384)
+        curve = (((((((c8 * t + c7) * t + c6) * t + c5) * t + c4) * t + c3) * t + c2) * t + c1) * t + c0
+        curve += np.float32(np.int32(place & np.int32(15))) * np.float32(1 / 16)
+        total = np.int32(total + np.int32(np.int32(bits - np.int32(127 << 15)) >> np.int32(4)) + np.int32(curve))
+    return np.int64(total)
+
+
+@kernel()
+def _add_information(
+    sums: NDArray[np.uint32],
+    unit: np.uint32,
+    limits: NDArray[np.float64],
+    width: int,
+    scratch: NDArray[np.int32],
+    gain: NDArray[np.float64],
+    totals: NDArray[np.int64],
+) -> None:
+    variance, distorted, covariance = scratch[0, :width], scratch[1, :width], scratch[2, :width]
+    rest, of_reference, with_signal = scratch[3, :width], scratch[4, :width], scratch[5, :width]
+    _moments(sums, unit, variance, distorted, covariance)
+    _split(variance, distorted, covariance, gain[:width], rest, of_reference, totals)
+    totals[0] += _sum_of_logs(of_reference) - 2048 * 17 * width
+    of_rest = _sum_of_logs(rest)
+    for n in range(limits.size):
+        _signal(variance, gain[:width], rest, limits[n], with_signal)
+        totals[3 + n] += _sum_of_logs(with_signal) - of_rest
 
 
 @kernel()
@@ -227,7 +294,6 @@ def _scale(
     reach: int,
     taps: Taps,
     limits: NDArray[np.float64],
-    logs: NDArray[np.int32],
     next_reach: int,
     next_taps: Taps,
     next_reference: NDArray[np.uint16],
@@ -242,10 +308,11 @@ def _scale(
     sums = np.empty((2, 8, lanes), np.uint32)
     lines = np.zeros((8, line_lanes), np.uint32)
     across = np.empty((2, 8, lanes), np.uint32)
+    scratch, gain = np.empty((6, lanes), np.int32), np.empty(lanes, np.float64)
     down_offsets = np.empty(pairs, np.int64)
     across_offsets = np.arange(pairs)
     skip = (reach - next_reach) // 2
-    doubled, of_mean, of_square = np.uint32(taps.doubled), np.uint32(mean_shift), np.uint32(square_shift)
+    unit, of_mean, of_square = np.uint32(taps.unit), np.uint32(mean_shift), np.uint32(square_shift)
     quantities = 8 if square_shift else 5
     evens, odds = (width + 1) // 2, width // 2
     loaded = 0
@@ -266,32 +333,32 @@ def _scale(
             two_pair_sums(sums[0, quantity], sums[1, quantity], ring[quantity], down_offsets, taps.even, taps.odd, width)
         for row in range(min(2, height - 2 * pair)):
             for quantity in range(2):
-                _store_means(lines[quantity].view(np.uint16)[reach : reach + width], sums[row, quantity], doubled, of_mean)
+                _store_means(lines[quantity].view(np.uint16)[reach : reach + width], sums[row, quantity], unit, of_mean)
             for quantity in range(2, 5):
                 _store_squares(
                     lines[quantity].view(np.uint16)[reach : reach + width],
                     lines[quantity + 3].view(np.uint16)[reach : reach + width],
                     sums[row, quantity],
                     sums[row, quantity + 3],
-                    doubled,
+                    unit,
                     of_square,
                 )
             for quantity in range(8):
                 line = lines[quantity]
-                _fill_edges(line.view(np.uint16), reach, width)
+                fill_edges(line.view(np.uint16), reach, width)
                 two_pair_sums(across[0, quantity], across[1, quantity], line, across_offsets, taps.even, taps.odd, evens)
-            _add_logs(across[0], doubled, limits, logs, evens, totals)
-            _add_logs(across[1], doubled, limits, logs, odds, totals)
+            _add_information(across[0], unit, limits, evens, scratch, gain, totals)
+            _add_information(across[1], unit, limits, odds, scratch, gain, totals)
         if next_reach and pair < next_reference.shape[0]:
-            next_doubled = np.uint32(next_taps.doubled)
+            next_unit = np.uint32(next_taps.unit)
             for quantity in range(2):
                 line = lines[quantity]
                 pair_sums(sums[0, quantity], ring[quantity], down_offsets[skip:], next_taps.even, width)
-                _store_means(line.view(np.uint16)[reach : reach + width], sums[0, quantity], next_doubled, of_mean)
-                _fill_edges(line.view(np.uint16), reach, width)
+                _store_means(line.view(np.uint16)[reach : reach + width], sums[0, quantity], next_unit, of_mean)
+                fill_edges(line.view(np.uint16), reach, width)
                 pair_sums(across[0, quantity], line, across_offsets[skip:], next_taps.even, evens)
                 half_size = (next_reference if quantity == 0 else next_distorted)[pair]
-                _store_means(half_size, across[0, quantity], next_doubled, np.uint32(16))
+                _store_means(half_size, across[0, quantity], next_unit, np.uint32(16))
                 for i in range(half_size.size):
                     half_size[i] ^= HALF
 
@@ -323,7 +390,6 @@ def vif(
             REACH[scale],
             FILTERS[scale],
             limits,
-            LOGS,
             0 if last else REACH[scale + 1],
             FILTERS[scale] if last else DECIMATION[scale],
             next_reference,
