@@ -48,6 +48,8 @@ class Expected:
     stream: str
     rendition: str
     live: bool
+    ladder: tuple[str, ...]
+    """All renditions of the stream that are watched from now on; others of an earlier run or ladder are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +281,9 @@ class StreamGroup:
         paired = stream.reference is not None and any(spec.reference is Reference.FULL for spec in metrics)
         window = ReferenceWindow() if paired else None
         lanes = [Lane(source, self._scorer(stream, metrics, source.rendition), window) for source in sources]
+        ladder = tuple(lane.source.rendition for lane in lanes)
         for lane in lanes:
-            self._outlet(Expected(stream.name, lane.source.rendition, lane.source.live))
+            self._outlet(Expected(stream.name, lane.source.rendition, lane.source.live, ladder))
             scheduler.add(lane)
         if window is not None:
             self._begin_reference(stream, window, lanes, scheduler)

@@ -28,7 +28,7 @@ from monitor.telemetry import Telemetry
 from monitor.types import Alert, EventKind, SegmentResult, SourceEvent
 from pipelines.config import WatchConfig, host_and_port
 from pipelines.desk import AlertDesk
-from pipelines.group import Expected, Gauges, Group, GroupMessage, StreamGroup, Unopened, chosen_metrics
+from pipelines.group import REFERENCE, Expected, Gauges, Group, GroupMessage, StreamGroup, Unopened, chosen_metrics
 from pipelines.isolation import GroupProcess
 from pipelines.notifying import build_notifiers
 from pipelines.outputs import Outputs
@@ -309,6 +309,10 @@ class LiveMonitor:
             events.append(SourceEvent(EventKind.UP, message.stream, "", self._clock.now()))
             transitions += self._take_event(events[-1]) + self._alerts.forget(message.stream, "")
             self._telemetry.forget(message.stream, "")
+        for stream, rendition in self._alerts.scopes:
+            if stream == message.stream and rendition not in ("", REFERENCE, *message.ladder):
+                transitions += self._alerts.forget(stream, rendition)
+                self._telemetry.forget(stream, rendition)
         self._telemetry.expect(message.stream, message.rendition)
         self._alerts.expect(message.stream, message.rendition, self._now(), live=message.live)
         return transitions

@@ -74,7 +74,7 @@ def test_a_file_is_announced_scored_and_ended_in_this_order(movie: Path) -> None
         until(lambda: group.finished)
     kinds = [type(message).__name__ for message in outbox]
     assert kinds == ["Expected", "SourceEvent", "SegmentResult", "SegmentResult", "SegmentResult", "SourceEvent"]
-    assert outbox[0] == Expected("news", "main", live=False)
+    assert outbox[0] == Expected("news", "main", live=False, ladder=("main",))
     assert events(outbox) == [EventKind.UP, EventKind.ENDED]
     assert {score.feature for score in outbox[2].scores} == {"luma_mean", "luma_variance", "clipped_ratio"}
 

@@ -21,7 +21,7 @@ from pipelines.live import ALERT_STATE, LiveMonitor, Summary
 from pipelines.notifying import build_notifiers
 from tests.unit.sources.clips import ts_segment
 from tests.unit.sources.media import clip
-from tests.unit.sources.origin import LivePlaylist, Origin
+from tests.unit.sources.origin import LivePlaylist, Origin, playlist
 
 ALWAYS = "levels: {luma_mean: {above: 0}}, kind: threshold, summary: 'light', keep_firing_for_seconds: 0"
 WAIT_SECONDS = 20.0
@@ -142,6 +142,27 @@ def test_an_alert_that_fires_goes_on_after_a_restart_and_is_told_once(tmp_path: 
             until(lambda: len(other.alerts) == 2)
         states = {(alert.stream, alert.state) for alert in summaries[0].alerts}
         assert states == {("news", AlertState.RESOLVED), ("other", AlertState.FIRING)}
+
+
+def test_a_rung_that_left_the_ladder_between_two_runs_takes_its_alerts_along(tmp_path: Path) -> None:
+    rules = f"{{name: Light, {ALWAYS}}}"
+    variant = "#EXT-X-STREAM-INF:BANDWIDTH=100000,RESOLUTION={0}x{1}\n{2}\n"
+    with Origin() as origin:
+        feeds = {name: LivePlaylist(origin, path=f"/{name}/index.m3u8") for name in ("high", "low")}
+        for feed in feeds.values():
+            feed.publish(ts_segment(0))
+        high = variant.format(1280, 720, feeds["high"].url)
+        low = variant.format(640, 360, feeds["low"].url)
+        origin.pages["/master.m3u8"] = playlist(f"#EXTM3U\n{high}{low}")
+        stream = {"name": "news", "url": origin.url("/master.m3u8")}
+        first = monitor(tmp_path, stream, rules=rules)
+        with running(first):
+            until(lambda: {alert.rendition for alert in first.alerts} == {"720p", "360p"})
+        origin.pages["/master.m3u8"] = playlist(f"#EXTM3U\n{high}")
+        second = monitor(tmp_path, stream, rules=rules)
+        with running(second) as summaries:
+            until(lambda: second.alerts)
+        assert [(alert.rendition, alert.state) for alert in summaries[0].alerts] == [("360p", AlertState.RESOLVED)]
 
 
 @pytest.mark.parametrize("state", ["{broken", '{"version": 99}', "[]"])
