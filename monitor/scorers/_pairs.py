@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,11 @@ Measure = Callable[[FramePair], Sequence[float]]
 CEILING = 120.0
 """What pictures without an error score on a logarithmic scale that has no end, in dB: high enough to be told from any other,
 and finite so that pooled values stay so."""
+
+
+def decibels(error: float) -> float:
+    """Signal-to-noise ratio of a mean squared error, the peak being 1: at most ``CEILING``, also where there is no error."""
+    return min(-10.0 * math.log10(error), CEILING) if error > 0 else CEILING
 
 
 @dataclass(slots=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from monitor.errors import UnsupportedFormat
 from monitor.protocols import Feature, MetricSpec, Reference
 from monitor.scorers._formats import chroma_inside
-from monitor.scorers._pairs import CEILING, Measure, PairScorer
+from monitor.scorers._pairs import CEILING, Measure, PairScorer, decibels
 from monitor.scorers._registry import register
 from monitor.types import FramePair, VideoFormat
 
@@ -55,11 +54,6 @@ SPEC = MetricSpec(
         _feature("psnr_hvs", "PSNR-HVS", min_drop=2.0),
     ),
 )
-
-
-def decibels(error: float) -> float:
-    """PSNR of a mean squared error whose peak is 1, at most ``CEILING``."""
-    return min(-10.0 * math.log10(error), CEILING) if error > 0 else CEILING
 
 
 @register

@@ -76,7 +76,7 @@ def ffmpeg(pairs: Sequence[FramePair], folder: Path, name: str) -> list[dict[str
     return found
 
 
-def made(content: str, form: VideoFormat, seed: int, amount: float, count: int = 2) -> list[FramePair]:
+def made(content: str, form: VideoFormat, seed: int, amount: float, count: int = 2, rate: int = 25) -> list[FramePair]:
     """Pairs of a content (noise, gradient, flat, black, texture); the distorted have noise, in 8-bit code values."""
     rng = np.random.default_rng(seed)
     kind = np.uint8 if form.bit_depth == 8 else np.uint16
@@ -99,4 +99,4 @@ def made(content: str, form: VideoFormat, seed: int, amount: float, count: int =
                 plane = np.clip(np.rint(spoilt * (1 << (form.bit_depth - 8))), 0, form.peak).astype(kind)
                 plane.flags.writeable = False
                 side[-1].append(plane)
-    return paired(*sides, form)
+    return paired(*sides, form, rate)

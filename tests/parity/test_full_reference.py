@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,3 +81,32 @@ def test_made_pictures(
     pairs = filters.made(content, filters.video_format(*size, pixel_format), seed, amount)
     for found, theirs in zip(ours(metric, pairs), filters.libvmaf(pairs, tmp_path, EXTRACTORS[metric]), strict=True):
         check(found, theirs, PRINTED)
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "size", "content", "rate"),
+    [
+        ("yuv420p", (320, 180), "texture", 25),
+        ("yuv420p", (321, 181), "noise", 50),
+        ("yuv422p10le", (642, 482), "gradient", 30),
+        ("yuv444p12le", (700, 500), "texture", 60),
+        ("yuv420p", (1920, 1080), "texture", 25),
+        ("yuv420p10le", (2560, 1440), "texture", 50),
+        ("yuv420p", (40, 40), "texture", 25),
+        ("yuv420p", (64, 64), "black", 25),
+    ],
+)
+def test_ffmpegs_filters(tmp_path: Path, pixel_format: str, size: tuple[int, int], content: str, rate: int) -> None:
+    """To the six decimals that they print; the original is the first input of ``xpsnr``, the second of ``ssim``."""
+    pairs = filters.made(content, filters.video_format(*size, pixel_format), 3, 4.0, 4, rate)
+    swapped = [FramePair(pair.reference, pair.distorted) for pair in pairs]
+    ssims, xpsnrs = filters.ffmpeg(pairs, tmp_path, "ssim"), filters.ffmpeg(swapped, tmp_path, "xpsnr")
+    for found, theirs in zip(ours("ssim_ffmpeg", pairs), ssims, strict=True):
+        for feature, key in zip(("_y", "_cb", "_cr", ""), ("Y", "U", "V", "All"), strict=True):
+            assert found[f"ssim_ffmpeg{feature}"] == pytest.approx(theirs[f"ssim.{key}"], abs=2e-6)
+    for found, theirs in zip(ours("xpsnr", pairs), xpsnrs, strict=True):
+        parts = [found[f"xpsnr_{part}"] for part in ("y", "cb", "cr")]
+        for value, key in zip(parts, "yuv", strict=True):
+            assert value == pytest.approx(theirs[f"xpsnr.xpsnr.{key}"], abs=1e-5)
+        y, cb, cr = (10 ** (-value / 10) for value in parts)
+        assert found["xpsnr"] == pytest.approx(-10 * math.log10((4 * y + cb + cr) / 6), abs=1e-9)

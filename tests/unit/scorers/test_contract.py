@@ -61,7 +61,10 @@ EVERYTHING: dict[str, tuple[float, ...]] = {
 OF_EIGHT_BITS: dict[str, dict[str, object]] = {"cambi": {"enc_bitdepth": 8}}
 """Options that say of a deeper frame that it was encoded at eight bits, of metrics that want to know."""
 
-OF_CHROMA = {"psnr_cb", "psnr_cr", "psnr_hvs_cb", "psnr_hvs_cr", "psnr_hvs"}
+OF_CHROMA = {f"{name}{part}" for name in ("psnr_hvs", "ssim_ffmpeg", "xpsnr") for part in ("", "_cb", "_cr")} | {
+    "psnr_cb",
+    "psnr_cr",
+}
 """Features that have no value where the format has no chroma, of metrics that do without."""
 
 
