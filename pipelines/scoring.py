@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
 from pathlib import Path
+from types import FrameType
 
 from rich.console import Console
 
 from monitor.errors import SinkError, SourceError, UnknownName, UnsupportedFormat
 from monitor.protocols import Reference
 from pipelines.display import FileTable, file_progress
-from pipelines.files import FileScores, choose_metrics, score_file
+from pipelines.files import FileScores, Progress, choose_metrics, score_file
 from pipelines.logs import complain
 from pipelines.scorefiles import FORMATS, WRITERS
 
@@ -46,7 +51,7 @@ def run_scoring(
     failed = False
     for path in files:
         try:
-            with file_progress(path, quiet=quiet) as progress:
+            with file_progress(path, quiet=quiet) as advance, _interruptible(advance) as progress:
                 scores = score_file(
                     path,
                     chosen,
@@ -68,6 +73,33 @@ def run_scoring(
     if scored and output is not None:
         _write(scored, output, output_format)
     return 1 if failed else 0
+
+
+@contextmanager
+def _interruptible(advance: Progress) -> Iterator[Progress]:
+    """``advance``, raising ``KeyboardInterrupt`` after Ctrl-C: between frames, not anywhere.
+
+    In the middle of a kernel's compilation the interrupt would be printed and lost. A second one ends the process at once.
+    """
+    interrupted = threading.Event()
+
+    def note(_number: int, _frame: FrameType | None) -> None:
+        if interrupted.is_set():
+            os._exit(130)
+        interrupted.set()
+
+    def progress(reached: Fraction, end: Fraction) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        advance(reached, end)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield progress
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if interrupted.is_set():
+        raise KeyboardInterrupt
 
 
 def check_output(output: Path | None, output_format: str | None) -> None:
