@@ -41,21 +41,21 @@ HALF = np.uint16(0x8000)
 LOG_CURVE = tuple(
     np.float32(coefficient)
     for coefficient in (
-        174.50416564941406,
-        -39.120872497558594,
-        -164.14634704589844,
-        36.486637115478516,
-        -9.122149467468262,
-        2.397850751876831,
-        -0.6652698516845703,
-        0.23639562726020813,
-        -0.06928707659244537,
+        2792.06689453125,
+        -0.038203950971364975,
+        -9.783881978364661e-06,
+        1.327375154236421e-10,
+        -2.0255236510546013e-15,
+        3.249681787756285e-20,
+        -5.501969548031838e-25,
+        1.1935248166836747e-29,
+        -2.136257337406777e-34,
     )
 )
-"""``2048 * (log2(1 + x) - x) + 0.501`` for x in 0..1, as a polynomial in ``2 * x - 1``.
+"""``32768 * (log2(1 + m / 32768) - m / 32768) + 8`` for m in 0..32767, nearly, as a polynomial in ``m - 16384``.
 
 libvmaf looks logarithms up in a table of ``2048 * log2(i)``, rounded to float32 and then to whole numbers. For each of the
-table's 32768 places, this curve in float32 gives the same number (a test goes through them all).
+table's 32768 places, this curve in float32 leads to the same number (a test goes through them all).
 """
 
 
@@ -254,13 +254,14 @@ def _sum_of_logs(values: NDArray[np.int32]) -> np.int64:
     total = np.int32(0)
     for i in range(np.uint64(values.size)):
         value = values[i]
-        value = value & np.int32(-256) if value >= np.int32(1 << 24) else value  # so that float32 holds it
+        value = np.int32(value & ~(value >> np.int32(24)))  # float32 has 24 bits; the 25th would round them up
         bits = np.int32(np.float32(value).view(np.int32) >> np.int32(8))
-        place = np.int32(bits & np.int32(0x7FFF))
-        t = np.float32(np.int32(place - np.int32(0x4000))) * np.float32(1 / 16384)
-        curve = (((((((c8 * t + c7) * t + c6) * t + c5) * t + c4) * t + c3) * t + c2) * t + c1) * t + c0
-        curve += np.float32(np.int32(place & np.int32(15))) * np.float32(1 / 16)
-        total = np.int32(total + np.int32(np.int32(bits - np.int32(127 << 15)) >> np.int32(4)) + np.int32(curve))
+        t = np.float32(np.int32((bits & np.int32(0x7FFF)) - np.int32(0x4000)))
+        t2 = t * t
+        t4 = t2 * t2
+        upper = c8 * t4 + ((c7 * t + c6) * t2 + (c5 * t + c4))
+        curve = ((c3 * t + c2) * t2 + (c1 * t + c0)) + upper * t4
+        total = np.int32(total + np.int32(np.int32(np.int32(bits + np.int32(curve)) - np.int32(127 << 15)) >> np.int32(4)))
     return np.int64(total)
 
 
