@@ -90,6 +90,9 @@ VISIBILITY = (
 )
 """How visible a unit of each coefficient is: luma, Cb, Cr. The tables for 4:2:0 serve every format, as in libvmaf."""
 
+TINY = np.float32(1e-20)
+"""Less than any variance but zero."""
+
 TO_MASK = 0.3885746225901003
 """From visibility to what a coefficient adds to the mask, before squaring."""
 
@@ -215,8 +218,7 @@ def _contrast_ratios(
         parts += quarter_squares[lanes + lane] * quarter_scale
         parts += quarter_squares[np.uintp(2) * lanes + lane] * quarter_scale
         parts += quarter_squares[np.uintp(3) * lanes + lane] * quarter_scale
-        ratio = parts / (squares[lane] * whole_scale)
-        ratios[lane] = ratio if squares[lane] > np.float32(0) else np.float32(0)
+        ratios[lane] = parts / max(squares[lane] * whole_scale, TINY)
 
 
 @kernel()
@@ -233,6 +235,43 @@ def _masks(
             masks[lane] += np.float32(np.int32(value * value)) * weight
     for lane in range(lanes):
         masks[lane] = np.sqrt(masks[lane] * ratios[lane]) / np.float32(32)
+
+
+@kernel(reorder=True)
+def _sum(squares: NDArray[np.float32], filled: np.uintp) -> np.float32:
+    total = np.float32(0)
+    for k in range(np.uintp(SIDE * SIDE)):
+        for lane in range(filled):
+            total += squares[k * np.uintp(LANES) + lane]
+    return total
+
+
+@kernel()
+def _sum_in_steps(squares: NDArray[np.float32], filled: np.uintp, steps: np.float32) -> np.int32:
+    """Sum of whole numbers of steps, each square rounded to the nearest."""
+    total = np.int32(0)
+    for k in range(np.uintp(SIDE * SIDE)):
+        for lane in range(filled):
+            total = np.int32(total + np.int32(np.rint(squares[k * np.uintp(LANES) + lane] * steps)))
+    return total
+
+
+@kernel()
+def _added(total: np.float32, squares: NDArray[np.float32], filled: np.uintp) -> np.float32:
+    """A running sum in single precision after all squares were added to it one by one, block after block.
+
+    While the sum stays below the next power of two, adding a number rounds it to a multiple of the sum's last place: all can
+    be rounded at once then. (A half goes to an even multiple, not to an even sum: a few last places in a picture.)
+    """
+    exponent = np.int32(np.float32(total).view(np.int32) >> 23)
+    above = np.float32(total + _sum(squares, filled) * np.float32(1.001))
+    if exponent > 30 and exponent == np.int32(above.view(np.int32) >> 23):
+        step = np.int32(np.int32(exponent - 23) << 23).view(np.float32)
+        return np.float32(total + np.float32(_sum_in_steps(squares, filled, np.float32(1) / step)) * step)
+    for lane in range(filled):
+        for k in range(np.uintp(SIDE * SIDE)):
+            total += squares[k * np.uintp(LANES) + lane]
+    return total
 
 
 @kernel()
@@ -280,9 +319,7 @@ def _errors(
                         error = max(error - mask_r[lane] / weight, np.float32(0))
                     error *= visible
                     squares[at + lane] = error * error
-            for lane in range(np.uintp(filled)):
-                for k in range(np.uintp(SIDE * SIDE)):
-                    total += squares[k * lanes + lane]
+            total = _added(total, squares, np.uintp(filled))
     return total
 
 
