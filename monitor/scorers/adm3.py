@@ -1,0 +1,109 @@
+"""ADM3 and AIM, as libvmaf's integer extractor defines them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from monitor.errors import ConfigError
+from monitor.protocols import Feature, MetricSpec, Reference
+from monitor.scorers._pairs import Measure, PairScorer
+from monitor.scorers._registry import register
+from monitor.scorers._vmaf import MIN_SIDE
+from monitor.types import FramePair, VideoFormat
+
+RANGES: dict[str, tuple[float, float]] = {
+    "adm_enhn_gain_limit": (1, 100),
+    "adm_dlm_weight": (0, 1),
+    "adm_min_val": (0, 1),
+    "adm_noise_weight": (0, 1000),
+}
+"""What libvmaf allows."""
+
+WATSON, BLEND = 0, 2
+"""``adm_csf_mode`` of VMAF v0 and of v1."""
+
+PLACES = {WATSON: ((1080, 3.0), (2160, 1.5)), BLEND: ((1080, 3.0), (1080, 5.0), (2160, 3.0), (2160, 1.5))}
+"""Lines of the display and distance in its heights that each mode is known for."""
+
+SPEC = MetricSpec(
+    name="adm3",
+    title="ADM3",
+    summary=(
+        "Detail that survives and impairment that was added (AIM), both weighted by contrast sensitivity and each masked by "
+        "the other: ADM3 is the weighted mean of ADM2 and 1 - AIM; libvmaf's integer arithmetic, bit for bit."
+    ),
+    source="Li, Zhang, Ma and Ngan, IEEE TMM 13(5), 2011; libvmaf feature/integer_adm.c",
+    reference=Reference.FULL,
+    min_size=MIN_SIDE,
+    default=False,
+    features=(
+        Feature(
+            name="integer_adm3",
+            title="ADM3",
+            unit="ratio",
+            minimum=0.0,
+            maximum=float("inf"),
+            worst=0.0,
+            best=1.0,
+            zero="nothing of the reference is left, or as much was added as there was",
+            no_data="no reference frame was paired",
+            display=(0.0, 1.0),
+        ),
+        Feature(
+            name="integer_aim",
+            title="AIM",
+            unit="ratio",
+            minimum=0.0,
+            maximum=float("inf"),
+            worst=float("inf"),
+            best=0.0,
+            zero="nothing was added that can be seen",
+            no_data="no reference frame was paired",
+            display=(0.0, 1.0),
+        ),
+    ),
+)
+
+
+@register
+@dataclass(slots=True)
+class Adm3(PairScorer):
+    """ADM3 and AIM of each pair; the options are libvmaf's."""
+
+    spec: ClassVar[MetricSpec] = SPEC
+    adm_enhn_gain_limit: float = 100.0
+    adm_dlm_weight: float = 0.5
+    adm_min_val: float = 0.0
+    adm_noise_weight: float = 0.03125
+    adm_csf_mode: int = WATSON
+    adm_norm_view_dist: float = 3.0
+    adm_ref_display_height: int = 1080
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in RANGES.items():
+            if not least <= getattr(self, name) <= most:
+                raise ConfigError(f"metric 'adm3': option {name!r} must be {least} to {most}, not {getattr(self, name)}")
+        if self.adm_csf_mode not in PLACES:
+            raise ConfigError(f"metric 'adm3': option 'adm_csf_mode' must be one of 0, 2, not {self.adm_csf_mode}")
+        if (self.adm_ref_display_height, self.adm_norm_view_dist) not in PLACES[self.adm_csf_mode]:
+            offer = "; ".join(f"{height} and {distance:g}" for height, distance in PLACES[self.adm_csf_mode])
+            raise ConfigError(
+                f"metric 'adm3': adm_csf_mode {self.adm_csf_mode} needs options 'adm_ref_display_height' and "
+                f"'adm_norm_view_dist' to be {offer}, not {self.adm_ref_display_height} and {self.adm_norm_view_dist:g}"
+            )
+
+    def measure(self, video_format: VideoFormat) -> Measure:
+        from monitor.kernels.adm import SENSITIVITY
+        from monitor.kernels.adm3 import BLENDED, View, adm3
+
+        place = self.adm_ref_display_height, self.adm_norm_view_dist
+        view = View(SENSITIVITY if self.adm_csf_mode == WATSON else BLENDED[place], self.adm_noise_weight)
+
+        def measured(pair: FramePair) -> tuple[float, float]:
+            (found,) = adm3(
+                pair.distorted.luma, pair.reference.luma, video_format.bit_depth, (view,), self.adm_enhn_gain_limit
+            )
+            return found.adm3(self.adm_dlm_weight, self.adm_min_val), found.aim
+
+        return measured
