@@ -1,0 +1,217 @@
+"""Motion 3 of the reference, as VMAF v1 takes it from libvmaf's integer extractor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple
+
+from monitor.errors import ConfigError
+from monitor.protocols import Feature, MetricSpec, Reference, Spacing
+from monitor.scorers import _formats, _pairs
+from monitor.scorers._registry import SHARED, register
+from monitor.scorers._vmaf import VmafFeatures
+from monitor.scorers.siti import are_neighbours
+from monitor.types import Frame, FramePair, Score, VideoFormat
+
+RANGES: dict[str, tuple[float, float]] = {
+    "motion_blend_factor": (0, 1),
+    "motion_blend_offset": (0, 1000),
+    "motion_fps_weight": (0, 5),
+    "motion_max_val": (0, 10000),
+}
+"""What libvmaf allows."""
+
+SPEC = MetricSpec(
+    name="motion3",
+    title="Motion 3",
+    summary=(
+        "Mean absolute difference of the blurred reference to the frame before or, if smaller, of the next frame to this "
+        "one; the first frame has that of the second. On request over two frames, averaged over time, and with large values "
+        "drawn together; libvmaf's integer arithmetic, bit for bit."
+    ),
+    source="libvmaf feature/integer_motion.c",
+    reference=Reference.FULL,
+    spacing=Spacing.CONSECUTIVE,
+    min_size=3,
+    default=False,
+    features=(
+        Feature(
+            name="integer_motion3",
+            title="Motion 3",
+            unit="code value",
+            minimum=0.0,
+            maximum=10000.0,
+            worst=0.0,
+            best=0.0,
+            zero="the reference stands still",
+            no_data="no neighbouring frames were scored",
+            display=(0.0, 20.0),
+        ),
+    ),
+)
+
+
+class Settings(NamedTuple):
+    """libvmaf's options of motion, by its names."""
+
+    motion_blend_factor: float = 1.0
+    """How much of what lies beyond the offset counts."""
+    motion_blend_offset: float = 40.0
+    motion_fps_weight: float = 1.0
+    """Differences are multiplied by this."""
+    motion_max_val: float = 10000.0
+    motion_five_frame_window: bool = False
+    """Compare frames that are two apart."""
+    motion_moving_average: bool = False
+    """Mean with the frame before."""
+
+    @property
+    def distance(self) -> int:
+        """How far apart the frames are that are compared."""
+        return 2 if self.motion_five_frame_window else 1
+
+    def clipped(self, motion: float) -> float:
+        """A measured difference as it goes on."""
+        return min(motion * self.motion_fps_weight, self.motion_max_val)
+
+    def blended(self, motion: float) -> float:
+        """What lies beyond the offset drawn together."""
+        factor = self.motion_blend_factor
+        return min(motion * factor + (1 - factor) * min(self.motion_blend_offset, motion), self.motion_max_val)
+
+
+DEFAULTS = Settings()
+
+
+class Told(NamedTuple):
+    """A pair and its motion."""
+
+    pair: FramePair
+    motion3: float
+
+
+@dataclass(slots=True)
+class Step:
+    """A pair, with the difference of its reference frame to the one a distance before."""
+
+    pair: FramePair
+    difference: float | None
+    """``None`` where that frame was not seen."""
+    is_told: bool = False
+
+
+@dataclass(slots=True)
+class Motion3Track:
+    """Follows pairs in time and tells the motion of each when the next one has come.
+
+    The first frames of all have none to be compared with and get the first difference there is. A pair whose neighbourhood
+    has a gap (frames not sampled, or without a reference) gets nothing.
+    """
+
+    features: VmafFeatures
+    settings: Settings = DEFAULTS
+    _steps: list[Step] = field(default_factory=list)
+    """The last three, without a gap between them."""
+    _begins: bool = True
+    """Whether no gap was seen yet."""
+    _unaveraged: float | None = None
+    """Of the pair before, before the moving average."""
+
+    def next(self, pair: FramePair) -> Iterator[Told]:
+        """Take the next pair and tell those whose motion it settles."""
+        distance = self.settings.distance
+        if self._steps and not _follows(self._steps[-1].pair.reference, pair.reference):
+            self._steps.clear()
+            self._begins, self._unaveraged = False, None
+        difference = None
+        if len(self._steps) >= distance:
+            earlier, current = self._steps[-distance].pair.reference, pair.reference
+            same = earlier.luma is current.luma
+            difference = self.settings.clipped(0.0 if same else self.features.motion(earlier, current))
+        before = self._steps
+        self._steps = [*before[-2:], Step(pair, difference)]
+        if difference is None:
+            return
+        if self._begins and all(step.difference is None for step in before):
+            for step in before:
+                yield from self._tell(step, difference, averaged=False)
+        else:
+            other = before[-distance].difference
+            if other is not None:
+                yield from self._tell(before[-1], min(other, difference))
+            elif self._begins:
+                yield from self._tell(before[-1], difference)
+
+    def last(self) -> Iterator[Told]:
+        """Tell the pairs still owed as if no frame followed. The next pair is compared with them all the same."""
+        if self._steps and self._steps[-1].difference is not None:
+            yield from self._tell(self._steps[-1], self._steps[-1].difference)
+        elif self._begins:
+            for step in self._steps:
+                yield from self._tell(step, 0.0, averaged=False)
+
+    def reset(self) -> None:
+        """Forget earlier pairs."""
+        self._steps.clear()
+        self._begins, self._unaveraged = True, None
+
+    def _tell(self, step: Step, motion2: float, *, averaged: bool = True) -> Iterator[Told]:
+        if step.is_told:
+            return
+        step.is_told = True
+        before, self._unaveraged = self._unaveraged, self.settings.blended(motion2)
+        if not (averaged and self.settings.motion_moving_average):
+            yield Told(step.pair, self._unaveraged)
+        elif before is not None:
+            yield Told(step.pair, (self._unaveraged + before) / 2)
+
+
+def _follows(earlier: Frame, current: Frame) -> bool:
+    return earlier.luma is current.luma or are_neighbours(earlier, current)
+
+
+@register
+@dataclass(slots=True)
+class Motion3:
+    """Motion of each pair whose neighbours were seen; each waits for the next. The options are libvmaf's."""
+
+    spec: ClassVar[MetricSpec] = SPEC
+    motion_blend_factor: float = 1.0
+    motion_blend_offset: float = 40.0
+    motion_fps_weight: float = 1.0
+    motion_max_val: float = 10000.0
+    motion_five_frame_window: bool = False
+    motion_moving_average: bool = False
+    features: VmafFeatures = field(default_factory=VmafFeatures, metadata=SHARED, repr=False)
+    _track: Motion3Track = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in RANGES.items():
+            if not least <= getattr(self, name) <= most:
+                raise ConfigError(f"metric 'motion3': option {name!r} must be {least} to {most}, not {getattr(self, name)}")
+        settings = Settings(**{name: getattr(self, name) for name in Settings._fields})
+        self._track = Motion3Track(self.features, settings)
+
+    def prepare(self, video_format: VideoFormat) -> None:
+        _formats.check(SPEC, video_format)
+        self._track.reset()
+        self.features.motion(_pairs.black_frame(video_format), _pairs.black_frame(video_format))
+
+    def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
+        for pair in batch:
+            yield from _scores(self._track.next(pair))
+
+    def flush(self) -> Iterator[Score]:
+        yield from _scores(self._track.last())
+
+    def reset(self) -> None:
+        self._track.reset()
+
+    def close(self) -> None:
+        self._track.reset()
+
+
+def _scores(told: Iterator[Told]) -> Iterator[Score]:
+    for pair, motion3 in told:
+        yield Score("integer_motion3", motion3, pair.index, pair.pts)
