@@ -45,10 +45,13 @@ def row_lanes(samples: int) -> int:
     return -(-samples // LANES) * LANES
 
 
-def pair_sums(out: Lanes, source: Lanes, offsets: NDArray[np.int64], taps: Pairs, count: int) -> None:
-    """``out[i] = sum over k of source[offsets[k] + i] * taps[k]``, modulo 2**32, for ``count`` lanes (whole ``LANES``)."""
+def pair_sums(out: Lanes, source: Lanes, offsets: NDArray[np.int64], taps: Pairs, count: int, start: int) -> None:
+    """``out[i] = start + sum over k of source[offsets[k] + i] * taps[k]``, modulo 2**32, for ``count`` lanes.
+
+    Lanes up to the next multiple of ``LANES`` are written too.
+    """
     size = -(-count // LANES) * LANES
-    total = np.zeros(size, np.int64)
+    total = np.full(size, start, np.int64)
     for offset, tap in zip(offsets[: len(taps)], taps, strict=True):
         samples = source[offset : offset + size].view(np.int16).astype(np.int64).reshape(-1, 2)
         total += samples @ np.array([tap], np.int32).view(np.int16).astype(np.int64)
@@ -56,11 +59,18 @@ def pair_sums(out: Lanes, source: Lanes, offsets: NDArray[np.int64], taps: Pairs
 
 
 def two_pair_sums(
-    out: Lanes, other: Lanes, source: Lanes, offsets: NDArray[np.int64], taps: Pairs, other_taps: Pairs, count: int
+    out: Lanes,
+    other: Lanes,
+    source: Lanes,
+    offsets: NDArray[np.int64],
+    taps: Pairs,
+    other_taps: Pairs,
+    count: int,
+    start: int,
 ) -> None:
     """``pair_sums`` with two sets of taps over the same lanes, which are read once."""
-    pair_sums(out, source, offsets, taps, count)
-    pair_sums(other, source, offsets, other_taps, count)
+    pair_sums(out, source, offsets, taps, count, start)
+    pair_sums(other, source, offsets, other_taps, count, start)
 
 
 def _vector(element: ir.IntType, count: int) -> ir.VectorType:
@@ -75,10 +85,10 @@ def _undefined(kind: ir.Type) -> ir.Constant:
     return ir.Constant(kind, ir.Undefined)
 
 
-def _splat(builder: ir.IRBuilder, pair: ir.Value) -> ir.Value:
+def _splat(builder: ir.IRBuilder, lane: ir.Value) -> ir.Value:
     lanes = _undefined(_vector(I32, LANES))
-    one = builder.insert_element(lanes, pair, ir.Constant(I32, 0))
-    return builder.bitcast(builder.shuffle_vector(one, lanes, _mask([0] * LANES)), _vector(I16, 2 * LANES))
+    one = builder.insert_element(lanes, lane, ir.Constant(I32, 0))
+    return builder.shuffle_vector(one, lanes, _mask([0] * LANES))
 
 
 def _pairwise_products(builder: ir.IRBuilder, samples: ir.Value, taps: ir.Value) -> ir.Value:
@@ -109,59 +119,66 @@ def _declared(builder: ir.IRBuilder, name: str, lanes: int) -> ir.Function:
 def _emit(
     context: Any, builder: ir.IRBuilder, kinds: Sequence[Any], values: Sequence[ir.Value], sets: Sequence[tuple[int, int]]
 ) -> ir.Value:
-    """The loop. ``kinds`` and ``values`` end with source, offsets and count; ``sets`` are the places of (out, taps)."""
+    """The loop. The arguments end with source, offsets, count and start; ``sets`` are the places of (out, taps) in them."""
 
     def lanes_of(place: int, element: ir.IntType) -> ir.Value:
         data = context.make_array(kinds[place])(context, builder, values[place]).data
         return builder.bitcast(data, element.as_pointer())
 
     size = len(kinds)
-    source, offsets = lanes_of(size - 3, I32), lanes_of(size - 2, I64)
+    source, offsets = lanes_of(size - 4, I32), lanes_of(size - 3, I64)
     outs = [lanes_of(out, I32) for out, _ in sets]
     count_of_pairs = len(kinds[sets[0][1]])
-    taps = [[_splat(builder, builder.extract_value(values[place], k)) for k in range(count_of_pairs)] for _, place in sets]
+    pairs = _vector(I16, 2 * LANES)
+    taps = [
+        [builder.bitcast(_splat(builder, builder.extract_value(values[place], k)), pairs) for k in range(count_of_pairs)]
+        for _, place in sets
+    ]
     starts = [
         builder.gep(source, [builder.load(builder.gep(offsets, [ir.Constant(I64, k)]))]) for k in range(count_of_pairs)
     ]
-    steps = builder.udiv(builder.add(values[-1], ir.Constant(I64, LANES - 1)), ir.Constant(I64, LANES))
+    begin = _splat(builder, values[-1])
+    steps = builder.udiv(builder.add(values[-2], ir.Constant(I64, LANES - 1)), ir.Constant(I64, LANES))
     with cgutils.for_range(builder, steps, intp=I64) as loop:
         at = builder.mul(loop.index, ir.Constant(I64, LANES))
-        totals: list[ir.Value] = []
+        totals = [begin] * len(sets)
         for k, start in enumerate(starts):
-            place = builder.bitcast(builder.gep(start, [at]), _vector(I16, 2 * LANES).as_pointer())
+            place = builder.bitcast(builder.gep(start, [at]), pairs.as_pointer())
             samples = builder.load(place, align=4)
             products = [_pairwise_products(builder, samples, chosen[k]) for chosen in taps]
-            totals = [builder.add(*both) for both in zip(totals, products, strict=True)] if totals else products
+            totals = [builder.add(*both) for both in zip(totals, products, strict=True)]
         for out, total in zip(outs, totals, strict=True):
             builder.store(total, builder.bitcast(builder.gep(out, [at]), _vector(I32, LANES).as_pointer()), align=4)
     return context.get_dummy_value()
 
 
 @intrinsic
-def _pair_sums(_context: Any, out: Any, taps: Any, source: Any, offsets: Any, count: Any) -> Any:
+def _pair_sums(_context: Any, out: Any, taps: Any, source: Any, offsets: Any, count: Any, start: Any) -> Any:
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> ir.Value:
         return _emit(context, builder, signature.args, values, [(0, 1)])
 
-    return types.void(out, taps, source, offsets, count), emit
+    return types.void(out, taps, source, offsets, count, start), emit
 
 
 @intrinsic
 def _two_pair_sums(
-    _context: Any, out: Any, taps: Any, other: Any, other_taps: Any, source: Any, offsets: Any, count: Any
+    _context: Any, out: Any, taps: Any, other: Any, other_taps: Any, source: Any, offsets: Any, count: Any, start: Any
 ) -> Any:
     def emit(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> ir.Value:
         return _emit(context, builder, signature.args, values, [(0, 1), (2, 3)])
 
-    return types.void(out, taps, other, other_taps, source, offsets, count), emit
+    return types.void(out, taps, other, other_taps, source, offsets, count, start), emit
 
 
 # Numba matches an overload's arguments by name, though their types are of no interest here.
 
 
 @overload(pair_sums)
-def _compile_pair_sums(out: Any, source: Any, offsets: Any, taps: Any, count: Any) -> Any:  # noqa: ARG001
-    def compiled(out: Any, source: Any, offsets: Any, taps: Any, count: Any) -> None:
-        _pair_sums(out, taps, source, offsets, np.int64(count))  # type: ignore[call-arg]  # the context is Numba's
+def _compile_pair_sums(out: Any, source: Any, offsets: Any, taps: Any, count: Any, start: Any) -> Any:  # noqa: ARG001
+    def compiled(out: Any, source: Any, offsets: Any, taps: Any, count: Any, start: Any) -> None:
+        _pair_sums(  # type: ignore[call-arg]  # the context is Numba's
+            out, taps, source, offsets, np.int64(count), np.int32(start)
+        )
 
     return compiled
 
@@ -175,8 +192,13 @@ def _compile_two_pair_sums(
     taps: Any,  # noqa: ARG001
     other_taps: Any,  # noqa: ARG001
     count: Any,  # noqa: ARG001
+    start: Any,  # noqa: ARG001
 ) -> Any:
-    def compiled(out: Any, other: Any, source: Any, offsets: Any, taps: Any, other_taps: Any, count: Any) -> None:
-        _two_pair_sums(out, taps, other, other_taps, source, offsets, np.int64(count))  # type: ignore[call-arg]
+    def compiled(
+        out: Any, other: Any, source: Any, offsets: Any, taps: Any, other_taps: Any, count: Any, start: Any
+    ) -> None:
+        _two_pair_sums(  # type: ignore[call-arg]
+            out, taps, other, other_taps, source, offsets, np.int64(count), np.int32(start)
+        )
 
     return compiled

@@ -50,10 +50,10 @@ def _store(
     bit_depth: int,
     deep: bool,
 ) -> None:
-    """Round a filtered row, which has 17 bits, and split it into its upper part and its lower 8 bits."""
-    shift, half = np.int32(bit_depth - 8 if deep else bit_depth), np.int32(1 << (bit_depth - 1))
+    """Scale a filtered row, which then has 17 bits, and split it into its upper part and its lower 8 bits."""
+    shift = np.int32(bit_depth - 8 if deep else bit_depth)
     for i in range(np.uint64(upper.size)):
-        total = np.int32(sums[i] + (np.int32(low[i] + half) >> np.int32(8))) if deep else np.int32(sums[i] + half)
+        total = np.int32(sums[i] + (low[i] >> np.int32(8))) if deep else sums[i]
         value = np.int32(total >> shift)
         upper[i] = np.int16(value >> np.int32(8))
         lower[i] = np.int16(value & np.int32(255))
@@ -64,7 +64,7 @@ def _magnitudes(upper: NDArray[np.int32], lower: NDArray[np.int32], width: int) 
     """Sum of the sizes of a row that was filtered across in two parts."""
     total = np.int64(0)
     for i in range(np.uint64(width)):
-        value = np.int32(upper[i] + (np.int32(lower[i] + np.int32(0x8000)) >> np.int32(8)))
+        value = np.int32(upper[i] + (lower[i] >> np.int32(8)))
         total += np.int64(np.int32(abs(np.int32(value >> np.int32(8)))))
     return total
 
@@ -78,6 +78,7 @@ def _sad(earlier: Plane, current: Plane, bit_depth: int, deep: bool) -> np.int64
     offsets, across_offsets = np.empty(PAIRS, np.int64), np.arange(PAIRS)
     evens, odds = (width + 1) // 2, width // 2
     high, low = lines[0].view(np.int16), lines[1].view(np.int16)
+    parts, half = 2 if deep else 1, 1 << (bit_depth - 1)
     total = np.int64(0)
     loaded = 0
     for pair in range((height + 1) // 2):
@@ -90,14 +91,15 @@ def _sad(earlier: Plane, current: Plane, bit_depth: int, deep: bool) -> np.int64
             loaded += 1
         for k in range(PAIRS):
             offsets[k] = (pair + k) % PAIRS * lanes
-        for part in range(2 if deep else 1):
-            two_pair_sums(sums[part, 0], sums[part, 1], ring[part].view(np.int32), offsets, EVEN, ODD, width)
+        for part in range(parts):
+            start = half if part == parts - 1 else 0
+            two_pair_sums(sums[part, 0], sums[part, 1], ring[part].view(np.int32), offsets, EVEN, ODD, width, start)
         for row in range(min(2, height - 2 * pair)):
             _store(high[REACH : REACH + width], low[REACH : REACH + width], sums[0, row], sums[1, row], bit_depth, deep)
             fill_edges(high, REACH, width)
             fill_edges(low, REACH, width)
             for part in range(2):
-                two_pair_sums(across[part, 0], across[part, 1], lines[part], across_offsets, EVEN, ODD, evens)
+                two_pair_sums(across[part, 0], across[part, 1], lines[part], across_offsets, EVEN, ODD, evens, 0x8000 * part)
             total += _magnitudes(across[0, 0], across[1, 0], evens) + _magnitudes(across[0, 1], across[1, 1], odds)
     return total
 

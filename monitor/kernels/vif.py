@@ -31,10 +31,14 @@ TAPS = (
 
 SCALES = len(TAPS)
 
+DEEPEST = 16
+"""Bits of samples that do not fit int16 as they are; pictures at the coarser scales have as many."""
+
 NOISE = np.int32(131_072)
 """Variance of the visual noise, 2, in units of 1/65536 of an 8-bit level squared."""
 
-SIGN = np.uint32(0x8000_0000)
+OFFSET = -(1 << 31)
+"""What is added to a sum of taps times values less 32768, to make it the sum of taps times values; modulo 2**32."""
 HALF = np.uint16(0x8000)
 
 
@@ -64,8 +68,8 @@ class Taps(NamedTuple):
 
     even: Pairs
     odd: Pairs
-    unit: int
-    """2 where the taps were halved, to fit int16, else 1: what sums are to be multiplied by."""
+    places: NDArray[np.int64]
+    """Which lane each pair is for, counted from the first that the filter sees."""
 
 
 class Sums(NamedTuple):
@@ -95,13 +99,16 @@ class Sums(NamedTuple):
 
 
 def _taps(taps: tuple[int, ...], first: int = 0) -> Taps:
-    unit = 2 if max(taps) > np.iinfo(np.int16).max else 1
-    halved = [tap // unit for tap in taps]
-    return Taps(tap_pairs(halved, first), tap_pairs(halved, 1 - first), unit)
+    """``taps`` by pairs; half of each that does not fit int16 goes to further pairs for the same lanes."""
+    largest = np.iinfo(np.int16).max
+    rest = tuple(tap // 2 if tap > largest else 0 for tap in taps)
+    parts = [tuple(tap - less for tap, less in zip(taps, rest, strict=True)), *([rest] if any(rest) else [])]
+    even, odd = (sum((tap_pairs(part, begin) for part in parts), ()) for begin in (first, 1 - first))
+    return Taps(even, odd, np.tile(np.arange(len(even) // len(parts)), len(parts)))
 
 
-FILTERS = tuple(_taps(taps) for taps in TAPS)
 REACH = tuple(len(taps) // 2 for taps in TAPS)
+FILTERS = tuple(_taps(taps) for taps in TAPS)
 DECIMATION = tuple(_taps(taps, (reach - len(taps) // 2) % 2) for reach, taps in zip(REACH, TAPS[1:], strict=False))
 """The next scale's filter as it lies in a window of this scale's height."""
 
@@ -126,9 +133,9 @@ def fill_edges(line: NDArray[np.uint16] | NDArray[np.int16], reach: int, width: 
 
 
 @kernel()
-def _load_samples(lanes: NDArray[np.uint32], upper: Plane, lower: Plane) -> None:
+def _load_samples(lanes: NDArray[np.uint32], upper: Plane, lower: Plane, offset: np.uint32) -> None:
     for i in range(np.uint64(upper.size)):
-        lanes[i] = (np.uint32(upper[i]) | (np.uint32(lower[i]) << np.uint32(16))) ^ np.uint32(0x8000_8000)
+        lanes[i] = (np.uint32(upper[i]) | (np.uint32(lower[i]) << np.uint32(16))) ^ offset
 
 
 @kernel()
@@ -151,11 +158,9 @@ def _load_products(
 
 
 @kernel()
-def _store_means(line: NDArray[np.uint16], sums: NDArray[np.uint32], unit: np.uint32, shift: np.uint32) -> None:
-    half = np.uint32(np.uint32(1) << np.uint32(shift - np.uint32(1)))
+def _store_means(line: NDArray[np.uint16], sums: NDArray[np.uint32], shift: np.uint32, offset: np.uint16) -> None:
     for i in range(np.uint64(line.size)):
-        total = np.uint32(np.uint32(np.uint64(sums[i]) * unit) ^ SIGN)
-        line[i] = np.uint16(np.uint32(total + half) >> shift) ^ HALF
+        line[i] = np.uint16(sums[i] >> shift) ^ offset
 
 
 @kernel()
@@ -164,47 +169,36 @@ def _store_squares(
     low_line: NDArray[np.uint16],
     high: NDArray[np.uint32],
     low: NDArray[np.uint32],
-    unit: np.uint32,
     shift: np.uint32,
 ) -> None:
-    half = np.uint32(np.uint32(1) << np.uint32(shift - np.uint32(1)))
+    """Put both parts of mean products together, 2**31 too low, and split them at the 16th bit."""
     for i in range(np.uint64(high_line.size)):
-        total = np.uint32(np.uint32(np.uint64(high[i]) * unit) ^ SIGN)
-        if shift:
-            rest = np.uint32(np.uint32(np.uint64(low[i]) * unit) ^ SIGN)
-            total = np.uint32(total + (np.uint32(rest + half) >> shift))
-        high_line[i] = np.uint16(total >> np.uint32(16)) ^ HALF
+        total = np.uint32(np.uint64(high[i]) + np.uint64(low[i] >> shift)) if shift else high[i]
+        high_line[i] = np.uint16(total >> np.uint32(16))
         low_line[i] = np.uint16(total & np.uint32(0xFFFF)) ^ HALF
 
 
 @kernel()
-def _central_moment(high: np.uint32, low: np.uint32, unit: np.uint32, one: np.uint32, other: np.uint32) -> np.int32:
+def _central_moment(high: np.uint32, low: np.uint32, one: np.uint32, other: np.uint32) -> np.int32:
     """Mean product less product of means: a variance or covariance in units of 1/65536 of an 8-bit level squared."""
-    total = np.uint32(np.uint32(np.uint64(high) * unit) ^ SIGN)
-    rest = np.uint32(np.uint32(np.uint64(low) * unit) ^ SIGN)
-    of_products = np.uint32(total + (np.uint32(rest + np.uint32(0x8000)) >> np.uint32(16)))
-    of_means = np.uint32((np.uint64(one) * np.uint64(other) + np.uint64(0x8000_0000)) >> np.uint64(32))
-    return np.int32(np.int64(of_products) - np.int64(of_means))
+    of_products = np.int64(high) + np.int64(low >> np.uint32(16))
+    of_means = np.int64((np.uint64(one) * np.uint64(other) + np.uint64(0x8000_0000)) >> np.uint64(32))
+    return np.int32(of_products - of_means)
 
 
 @kernel()
 def _moments(
-    sums: NDArray[np.uint32],
-    unit: np.uint32,
-    variance: NDArray[np.int32],
-    distorted: NDArray[np.int32],
-    covariance: NDArray[np.int32],
+    sums: NDArray[np.uint32], variance: NDArray[np.int32], distorted: NDArray[np.int32], covariance: NDArray[np.int32]
 ) -> None:
     """Variance of the reference, of the distorted picture, and their covariance, from filtered means and products."""
     mean_x, mean_y = sums[0], sums[1]
     xx_high, yy_high, xy_high = sums[2], sums[3], sums[4]
     xx_low, yy_low, xy_low = sums[5], sums[6], sums[7]
     for i in range(np.uint64(variance.size)):
-        x = np.uint32(np.uint32(np.uint64(mean_x[i]) * unit) ^ SIGN)
-        y = np.uint32(np.uint32(np.uint64(mean_y[i]) * unit) ^ SIGN)
-        variance[i] = _central_moment(xx_high[i], xx_low[i], unit, x, x)
-        distorted[i] = max(_central_moment(yy_high[i], yy_low[i], unit, y, y), np.int32(0))
-        covariance[i] = _central_moment(xy_high[i], xy_low[i], unit, x, y)
+        x, y = mean_x[i], mean_y[i]
+        variance[i] = _central_moment(xx_high[i], xx_low[i], x, x)
+        distorted[i] = max(_central_moment(yy_high[i], yy_low[i], y, y), np.int32(0))
+        covariance[i] = _central_moment(xy_high[i], xy_low[i], x, y)
 
 
 @kernel()
@@ -268,7 +262,6 @@ def _sum_of_logs(values: NDArray[np.int32]) -> np.int64:
 @kernel()
 def _add_information(
     sums: NDArray[np.uint32],
-    unit: np.uint32,
     limits: NDArray[np.float64],
     width: int,
     scratch: NDArray[np.int32],
@@ -277,7 +270,7 @@ def _add_information(
 ) -> None:
     variance, distorted, covariance = scratch[0, :width], scratch[1, :width], scratch[2, :width]
     rest, of_reference, with_signal = scratch[3, :width], scratch[4, :width], scratch[5, :width]
-    _moments(sums, unit, variance, distorted, covariance)
+    _moments(sums, variance, distorted, covariance)
     _split(variance, distorted, covariance, gain[:width], rest, of_reference, totals)
     totals[0] += _sum_of_logs(of_reference) - 2048 * 17 * width
     of_rest = _sum_of_logs(rest)
@@ -304,64 +297,63 @@ def _scale(
     height, width = reference.shape
     pairs = reach + 1
     lanes = (width + LANES - 1) // LANES * LANES
-    line_lanes = lanes // 2 + pairs + LANES
-    ring = np.zeros((8, pairs * lanes), np.uint32)
-    sums = np.empty((2, 8, lanes), np.uint32)
-    lines = np.zeros((8, line_lanes), np.uint32)
-    across = np.empty((2, 8, lanes), np.uint32)
+    ring, sums = np.zeros((8, pairs * lanes), np.uint32), np.empty((2, 8, lanes), np.uint32)
+    lines, across = np.zeros((8, lanes // 2 + pairs + LANES), np.uint32), np.empty((2, 8, lanes), np.uint32)
     scratch, gain = np.empty((6, lanes), np.int32), np.empty(lanes, np.float64)
-    down_offsets = np.empty(pairs, np.int64)
-    across_offsets = np.arange(pairs)
+    offsets = np.empty(max(taps.places.size, next_taps.places.size), np.int64)
     skip = (reach - next_reach) // 2
-    unit, of_mean, of_square = np.uint32(taps.unit), np.uint32(mean_shift), np.uint32(square_shift)
+    of_mean, of_square = np.uint32(mean_shift), np.uint32(square_shift)
+    full = mean_shift == DEEPEST
+    offset, start = np.uint32(0x8000_8000 if full else 0), (OFFSET if full else 0) + (1 << (mean_shift - 1))
     quantities = 8 if square_shift else 5
     evens, odds = (width + 1) // 2, width // 2
     loaded = 0
     for pair in range((height + 1) // 2):
         while loaded <= pair + reach:
-            start = loaded % pairs * lanes
+            at = loaded % pairs * lanes
             upper, lower = mirrored(2 * loaded - reach, height), mirrored(2 * loaded - reach + 1, height)
             x, y, below_x, below_y = reference[upper], distorted[upper], reference[lower], distorted[lower]
-            _load_samples(ring[0, start:], x, below_x)
-            _load_samples(ring[1, start:], y, below_y)
-            _load_products(ring[2, start:], ring[5, start:], x, x, below_x, below_x, of_square)
-            _load_products(ring[3, start:], ring[6, start:], y, y, below_y, below_y, of_square)
-            _load_products(ring[4, start:], ring[7, start:], x, y, below_x, below_y, of_square)
+            _load_samples(ring[0, at:], x, below_x, offset)
+            _load_samples(ring[1, at:], y, below_y, offset)
+            _load_products(ring[2, at:], ring[5, at:], x, x, below_x, below_x, of_square)
+            _load_products(ring[3, at:], ring[6, at:], y, y, below_y, below_y, of_square)
+            _load_products(ring[4, at:], ring[7, at:], x, y, below_x, below_y, of_square)
             loaded += 1
-        for k in range(pairs):
-            down_offsets[k] = (pair + k) % pairs * lanes
+        for k in range(taps.places.size):
+            offsets[k] = (pair + taps.places[k]) % pairs * lanes
         for quantity in range(quantities):
-            two_pair_sums(sums[0, quantity], sums[1, quantity], ring[quantity], down_offsets, taps.even, taps.odd, width)
+            begin = start if quantity < 2 else 0 if quantity < 5 else OFFSET + (1 << (square_shift - 1))
+            both = sums[0, quantity], sums[1, quantity]
+            two_pair_sums(both[0], both[1], ring[quantity], offsets, taps.even, taps.odd, width, begin)
         for row in range(min(2, height - 2 * pair)):
             for quantity in range(2):
-                _store_means(lines[quantity].view(np.uint16)[reach : reach + width], sums[row, quantity], unit, of_mean)
+                _store_means(lines[quantity].view(np.uint16)[reach : reach + width], sums[row, quantity], of_mean, HALF)
             for quantity in range(2, 5):
                 _store_squares(
                     lines[quantity].view(np.uint16)[reach : reach + width],
                     lines[quantity + 3].view(np.uint16)[reach : reach + width],
                     sums[row, quantity],
                     sums[row, quantity + 3],
-                    unit,
                     of_square,
                 )
             for quantity in range(8):
-                line = lines[quantity]
-                fill_edges(line.view(np.uint16), reach, width)
-                two_pair_sums(across[0, quantity], across[1, quantity], line, across_offsets, taps.even, taps.odd, evens)
-            _add_information(across[0], unit, limits, evens, scratch, gain, totals)
-            _add_information(across[1], unit, limits, odds, scratch, gain, totals)
+                fill_edges(lines[quantity].view(np.uint16), reach, width)
+                both = across[0, quantity], across[1, quantity]
+                begin = OFFSET + (0x8000 if quantity > 4 else 0)
+                two_pair_sums(both[0], both[1], lines[quantity], taps.places, taps.even, taps.odd, evens, begin)
+            _add_information(across[0], limits, evens, scratch, gain, totals)
+            _add_information(across[1], limits, odds, scratch, gain, totals)
         if next_reach and pair < next_reference.shape[0]:
-            next_unit = np.uint32(next_taps.unit)
             for quantity in range(2):
                 line = lines[quantity]
-                pair_sums(sums[0, quantity], ring[quantity], down_offsets[skip:], next_taps.even, width)
-                _store_means(line.view(np.uint16)[reach : reach + width], sums[0, quantity], next_unit, of_mean)
+                for k in range(next_taps.places.size):
+                    offsets[k] = (pair + skip + next_taps.places[k]) % pairs * lanes
+                pair_sums(sums[0, quantity], ring[quantity], offsets, next_taps.even, width, start)
+                _store_means(line.view(np.uint16)[reach : reach + width], sums[0, quantity], of_mean, HALF)
                 fill_edges(line.view(np.uint16), reach, width)
-                pair_sums(across[0, quantity], line, across_offsets[skip:], next_taps.even, evens)
+                pair_sums(across[0, quantity], line[skip:], next_taps.places, next_taps.even, evens, OFFSET + 0x8000)
                 half_size = (next_reference if quantity == 0 else next_distorted)[pair]
-                _store_means(half_size, across[0, quantity], next_unit, np.uint32(16))
-                for i in range(half_size.size):
-                    half_size[i] ^= HALF
+                _store_means(half_size, across[0, quantity], np.uint32(16), np.uint16(0))
 
 
 def vif(

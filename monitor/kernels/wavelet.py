@@ -21,6 +21,8 @@ LOW_SUM = sum(LOW)
 LOW_PAIRS = tap_pairs(LOW)
 HIGH_PAIRS = tap_pairs(HIGH)
 
+ROUND = 0x8000
+
 T0, T1, T2, T3 = (np.int32(tap) for tap in LOW)
 
 
@@ -62,15 +64,15 @@ def samples_down(
         for i in range(np.uint64(width)):
             lane_row[i] = (np.uint32(upper[i]) | (np.uint32(lower[i]) << np.uint32(16))) ^ np.uint32(0x8000_8000)
     offsets = np.array([row % 2 * lanes, (row + 1) % 2 * lanes])
-    half, shift = np.int32(1 << (depth - 1)), np.int32(depth)
-    of_low = np.int32(LOW_SUM * 32768 - (LOW_SUM << (depth - 1)) + (1 << (depth - 1)))
+    shift = np.int32(depth)
+    of_low = np.int32(LOW_SUM * 32768 - (LOW_SUM << (depth - 1)))
     if details:
-        two_pair_sums(raw[0], raw[1], ring.view(np.int32), offsets, LOW_PAIRS, HIGH_PAIRS, width)
+        two_pair_sums(raw[0], raw[1], ring.view(np.int32), offsets, LOW_PAIRS, HIGH_PAIRS, width, 1 << (depth - 1))
         sums = raw[1]
         for i in range(np.uint64(width)):
-            high[i] = np.int16(np.int32(sums[i] + half) >> shift)
+            high[i] = np.int16(sums[i] >> shift)
     else:
-        pair_sums(raw[0], ring.view(np.int32), offsets, LOW_PAIRS, width)
+        pair_sums(raw[0], ring.view(np.int32), offsets, LOW_PAIRS, width, 1 << (depth - 1))
     sums = raw[0]
     for i in range(np.uint64(width)):
         low[i] = np.int16(np.int32(sums[i] + of_low) >> shift)
@@ -84,15 +86,15 @@ def samples_across(
     offsets = np.array([0, 1])
     width = low.size
     if details:
-        two_pair_sums(raw[0], raw[1], line.view(np.int32), offsets, LOW_PAIRS, HIGH_PAIRS, width)
+        two_pair_sums(raw[0], raw[1], line.view(np.int32), offsets, LOW_PAIRS, HIGH_PAIRS, width, ROUND)
         sums = raw[1]
         for i in range(np.uint64(width)):
-            high[i] = np.int32(sums[i] + np.int32(0x8000)) >> np.int32(16)
+            high[i] = sums[i] >> np.int32(16)
     else:
-        pair_sums(raw[0], line.view(np.int32), offsets, LOW_PAIRS, width)
+        pair_sums(raw[0], line.view(np.int32), offsets, LOW_PAIRS, width, ROUND)
     sums = raw[0]
     for i in range(np.uint64(width)):
-        low[i] = np.int32(sums[i] + np.int32(0x8000)) >> np.int32(16)
+        low[i] = sums[i] >> np.int32(16)
 
 
 @kernel()

@@ -10,22 +10,29 @@ from monitor.kernels.compiler import kernel
 
 
 @kernel()
-def compiled_one(out: fir.Lanes, source: fir.Lanes, offsets: fir.Lanes, taps: fir.Pairs, count: int) -> None:
-    fir.pair_sums(out, source, offsets, taps, count)
+def compiled_one(out: fir.Lanes, source: fir.Lanes, offsets: fir.Lanes, taps: fir.Pairs, count: int, start: int) -> None:
+    fir.pair_sums(out, source, offsets, taps, count, start)
 
 
 @kernel()
 def compiled_two(
-    out: fir.Lanes, other: fir.Lanes, source: fir.Lanes, offsets: fir.Lanes, taps: fir.Pairs, more: fir.Pairs, count: int
+    out: fir.Lanes,
+    other: fir.Lanes,
+    source: fir.Lanes,
+    offsets: fir.Lanes,
+    taps: fir.Pairs,
+    more: fir.Pairs,
+    count: int,
+    start: int,
 ) -> None:
-    fir.two_pair_sums(out, other, source, offsets, taps, more, count)
+    fir.two_pair_sums(out, other, source, offsets, taps, more, count, start)
 
 
-def naive(source: fir.Lanes, offsets: list[int], taps: list[tuple[int, int]], count: int) -> list[int]:
+def naive(source: fir.Lanes, offsets: list[int], taps: list[tuple[int, int]], count: int, start: int) -> list[int]:
     samples = source.view(np.int16).tolist()
     sums = []
     for i in range(count):
-        total = 0
+        total = start
         for offset, (first, second) in zip(offsets, taps, strict=True):
             total += samples[2 * (offset + i)] * first + samples[2 * (offset + i) + 1] * second
         sums.append((total + (1 << 31)) % (1 << 32) - (1 << 31))
@@ -33,20 +40,20 @@ def naive(source: fir.Lanes, offsets: list[int], taps: list[tuple[int, int]], co
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**32), st.sampled_from([1, 2, 3, 5, 9]), st.integers(1, 60))
-def test_compiled_and_plain_sums_are_what_they_say(seed: int, pairs: int, count: int) -> None:
+@given(st.integers(0, 2**32), st.sampled_from([1, 2, 3, 5, 9]), st.integers(1, 60), st.integers(-(2**31), 2**31 - 1))
+def test_compiled_and_plain_sums_are_what_they_say(seed: int, pairs: int, count: int, start: int) -> None:
     rng = np.random.default_rng(seed)
     room = fir.row_lanes(count)
     source = rng.integers(-(2**31), 2**31, 8 * room).astype(np.int32)
     offsets = rng.integers(0, 7 * room, pairs)
     samples = rng.integers(-32768, 32768, (2, pairs, 2)).astype(np.int16)
     taps, more = (tuple(np.frombuffer(each.tobytes(), np.int32)) for each in samples)
-    expected, others = (naive(source, offsets.tolist(), each.tolist(), count) for each in samples)
+    expected, others = (naive(source, offsets.tolist(), each.tolist(), count, start) for each in samples)
     for one, two in ((compiled_one, compiled_two), (fir.pair_sums, fir.two_pair_sums)):
         out, other = np.zeros(room, np.int32), np.zeros(room, np.int32)
-        one(out, source, offsets, taps, count)
+        one(out, source, offsets, taps, count, start)
         assert out[:count].tolist() == expected
-        two(out, other, source, offsets, more, taps, count)
+        two(out, other, source, offsets, more, taps, count, start)
         assert out[:count].tolist() == others
         assert other[:count].tolist() == expected
 
