@@ -32,7 +32,19 @@ FORM = VideoFormat(WIDTH, HEIGHT, "yuv420p", chroma_width=WIDTH // 2, chroma_hei
 
 V1_CAMBI = {"cambi_high_res_speedup": 1080, "cambi_vis_lum_threshold": 0.06, "cambi_max_val": 17.0}
 V1_SPEED = {"speed_nn_floor": 0.1, "speed_sigma_nn": 0.19, "speed_weight_var_mode": 5, "speed_max_val": 45.0}
+V1_ADM = {
+    "adm_csf_mode": 2,
+    "adm_dlm_weight": 0.7,
+    "adm_enhn_gain_limit": 1.0,
+    "adm_min_val": 0.5,
+    "adm_noise_weight": 0.02,
+}
+EXTRACTORS = {"adm3": "adm"}
+"""What libvmaf calls the extractor where our metric has another name."""
+
 MEASURED: list[tuple[str, dict[str, Any]]] = [
+    ("adm3", {}),
+    ("adm3", V1_ADM),
     ("cambi", {}),
     ("cambi", V1_CAMBI),
     ("speed_chroma", {}),
@@ -112,7 +124,7 @@ def test_against_libvmaf(content: tuple[str, list[FramePair]], tmp_path: Path, c
     title = f"1080p 8-bit 4:2:0, {name}, CPU ms a frame (reading raw frames, {reading:.1f} ms, taken off)"
     table = Table("feature", "options", "vqmon", "libvmaf", "vqmon is", title=title)
     for metric, options in MEASURED:
-        spelled = metric + "".join(f"\\\\:{option}={value}" for option, value in options.items())
+        spelled = EXTRACTORS.get(metric, metric) + "".join(f"\\\\:{option}={value}" for option, value in options.items())
         theirs = ffmpegs(f"libvmaf=n_threads=1:model=:feature=name={spelled}", tmp_path) - reading
         mine = ours(metric, options, pairs)
         said = " ".join(f"{option}={value}" for option, value in options.items()) or "libvmaf's defaults"
