@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, TypeVar
 
+from monitor.scorers import _pairs
 from monitor.scorers.siti import are_neighbours
-from monitor.types import Frame, FramePair, Plane
+from monitor.types import Frame, FramePair, Plane, VideoFormat
 
 NO_LIMIT = 100.0
 """Gain limit of the plain models: contrast that was enhanced up to a hundredfold counts as seen."""
@@ -17,6 +18,12 @@ MIN_SIDE = 33
 """Smallest width and height of ADM: below, libvmaf reads past its rows and its numbers are arbitrary."""
 
 Value = TypeVar("Value")
+
+
+def black_frame(video_format: VideoFormat) -> Frame:
+    """A small grey-scale frame of zeros in the format's depth, to compile with."""
+    side = replace(video_format, width=MIN_SIDE, height=MIN_SIDE, chroma_width=0, chroma_height=0)
+    return _pairs.black_frame(side)
 
 
 class AdmValues(NamedTuple):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from monitor.protocols import Feature, MetricSpec, Reference, Spacing
-from monitor.scorers import _formats, _pairs
+from monitor.scorers import _formats, _vmaf
 from monitor.scorers._registry import SHARED, register
 from monitor.scorers._vmaf import Moment, Neighbourhood, VmafFeatures
 from monitor.types import FramePair, Score, VideoFormat
@@ -59,7 +59,7 @@ class Motion:
     def prepare(self, video_format: VideoFormat) -> None:
         _formats.check(SPEC, video_format)
         self._neighbourhood.reset()
-        self.features.motion(_pairs.black_frame(video_format), _pairs.black_frame(video_format))
+        self.features.motion(_vmaf.black_frame(video_format), _vmaf.black_frame(video_format))
 
     def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
         for pair in batch:

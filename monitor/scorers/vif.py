@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from monitor.protocols import Feature, MetricSpec, Reference
-from monitor.scorers import _formats, _pairs
+from monitor.scorers import _formats, _vmaf
 from monitor.scorers._registry import SHARED, register
 from monitor.scorers._vmaf import NO_LIMIT, VmafFeatures
 from monitor.types import FramePair, Score, VideoFormat
@@ -51,7 +51,7 @@ class Vif:
 
     def prepare(self, video_format: VideoFormat) -> None:
         _formats.check(SPEC, video_format)
-        black = _pairs.black_frame(video_format)
+        black = _vmaf.black_frame(video_format)
         self.features.vif(FramePair(black, black), NO_LIMIT)
 
     def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from monitor.errors import ConfigError
 from monitor.protocols import Feature, MetricSpec, Reference, Spacing
-from monitor.scorers import _formats, _pairs
+from monitor.scorers import _formats, _vmaf
 from monitor.scorers._registry import SHARED, register
 from monitor.scorers._vmaf import MIN_SIDE, NO_LIMIT, Moment, Neighbourhood, VmafFeatures
 from monitor.types import FramePair, Score, VideoFormat
@@ -97,8 +97,8 @@ class Vmaf:
     def prepare(self, video_format: VideoFormat) -> None:
         _formats.check(self.spec, video_format)
         self._neighbourhood.reset()
-        black = _pairs.black_frame(video_format)
-        self.features.motion(black, _pairs.black_frame(video_format))
+        black = _vmaf.black_frame(video_format)
+        self.features.motion(black, _vmaf.black_frame(video_format))
         self._values(Moment(FramePair(black, black), 0.0, 0.0))
 
     def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
