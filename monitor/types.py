@@ -119,6 +119,30 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
+class Sync:
+    """How the frames of a distorted file were laid beside those of its reference."""
+
+    offset: float
+    """Reference time minus distorted time of the same picture, seconds; positive where the distorted lost its start."""
+    offset_frames: int
+    """Frame i of the distorted shows frame i + ``offset_frames`` of the reference."""
+    mode: str
+    """Where the offset comes from: ``pts`` (the files' own times), ``content`` (their pictures) or ``given`` (the user)."""
+    confidence: float | None = None
+    """How sure the pictures are of the offset, 0-1; ``None`` where they were not asked."""
+    second_best: float | None = None
+    """How likely the best other offset is, 0-1."""
+    matched: int = 0
+    """Distorted frames that show a picture of the reference for the first time."""
+    dropped: int = 0
+    """Reference frames that the distorted does not show."""
+    duplicated: int = 0
+    """Distorted frames that repeat the one before them for a moment."""
+    frozen: int = 0
+    """Distorted frames that repeat the one before them for longer than a moment."""
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """Identity and facts of one scored interval: an HLS media segment, or fixed seconds cut at key frames."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.engine import SegmentScorer
 from monitor.errors import ConfigError, SourceError, UnsupportedFormat
@@ -18,7 +18,7 @@ from monitor.sampling import create_sampler
 from monitor.scorers import create_all, resolve, specs
 from monitor.sources.file import FileSegment
 from monitor.sources.scaling import Converter
-from monitor.types import EventKind, SegmentResult
+from monitor.types import EventKind, SegmentResult, Sync
 
 if TYPE_CHECKING:
     from monitor.types import VideoFormat
@@ -30,6 +30,17 @@ TRUNCATION_SECONDS = Fraction(1, 2)
 """How much earlier than announced a file may end before it counts as truncated: headers round, and edit lists cut."""
 
 
+class Flag(NamedTuple):
+    """Something that the reader of the numbers should know."""
+
+    name: str
+    """One word for machines, for example ``scaled``."""
+    detail: str
+    """The same in a sentence, with figures."""
+    spoils: bool = False
+    """Whether the numbers say something else than the quality of the picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileScores:
     """What one file scored."""
@@ -38,8 +49,19 @@ class FileScores:
     reference: str | None
     metrics: tuple[MetricSpec, ...]
     result: SegmentResult
-    warnings: tuple[str, ...] = ()
-    """What the reader of the numbers should know."""
+    flags: tuple[Flag, ...] = ()
+    sync: Sync | None = None
+    """How the frames were paired; ``None`` without a reference."""
+
+    @property
+    def valid(self) -> bool:
+        """Whether the numbers may be taken for the quality of the picture."""
+        return not any(flag.spoils for flag in self.flags)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the reader of the numbers should know, in sentences."""
+        return tuple(flag.detail for flag in self.flags)
 
 
 @dataclass(slots=True)
@@ -125,16 +147,17 @@ def score_file(
         raise SourceError(detail if path in detail else f"{path}: {detail}", reason="decode")
     if original is not None and not result.segment.frames_paired and not refused:
         raise SourceError(f"no frame of {path} is shown at the time of a frame of {reference}; nothing to compare")
-    warnings = [event.detail for event in outcome.events if event.kind is EventKind.DECODE_ERROR]
+    flags = [Flag("damaged", event.detail) for event in outcome.events if event.kind is EventKind.DECODE_ERROR]
     if announced is not None and not sampler.keyframes_only:
-        warnings += _truncation(segment, announced)
+        flags += _truncation(segment, announced)
     if original is not None:
-        warnings += _pairing(segment, original, result)
-    warnings += dict.fromkeys(refused.values())
-    warnings += _silent(metrics, result, refused)
+        flags += _pairing(segment, original, result)
+    flags += (Flag("refused", detail) for detail in dict.fromkeys(refused.values()))
+    flags += _silent(metrics, result, refused)
     if not result.scores:
-        raise UnsupportedFormat(f"{path}: nothing could be scored: {'; '.join(warnings) or 'no frame was sampled'}")
-    return FileScores(path, reference, tuple(metrics), result, tuple(warnings))
+        why = "; ".join(flag.detail for flag in flags) or "no frame was sampled"
+        raise UnsupportedFormat(f"{path}: nothing could be scored: {why}")
+    return FileScores(path, reference, tuple(metrics), result, tuple(flags))
 
 
 def _window(original: FileSegment) -> ReferenceWindow:
@@ -145,32 +168,37 @@ def _window(original: FileSegment) -> ReferenceWindow:
     return window
 
 
-def _truncation(segment: FileSegment, announced: Fraction) -> Iterator[str]:
+def _truncation(segment: FileSegment, announced: Fraction) -> Iterator[Flag]:
     end = segment.decoding.end if segment.decoding is not None else None
     if end is not None and end < announced - TRUNCATION_SECONDS:
-        yield f"{segment.path} ends after {float(end):.2f} s though it announces {float(announced):.2f} s; is it truncated?"
+        detail = (
+            f"{segment.path} ends after {float(end):.2f} s though it announces {float(announced):.2f} s; is it truncated?"
+        )
+        yield Flag("truncated", detail)
 
 
-def _pairing(segment: FileSegment, original: FileSegment, result: SegmentResult) -> Iterator[str]:
+def _pairing(segment: FileSegment, original: FileSegment, result: SegmentResult) -> Iterator[Flag]:
     """What the reader of a comparison should know about the two files."""
     facts, reference = result.segment, original.decoding
     if 0 < facts.frames_paired < facts.frames_sampled:
         missing = facts.frames_sampled - facts.frames_paired
-        yield f"{missing} of {facts.frames_sampled} frames have no reference frame at their time; left out"
+        yield Flag("unpaired", f"{missing} of {facts.frames_sampled} frames have no reference frame at their time; left out")
     if reference is None or segment.decoding is None:
         return
     if reference.decode_errors:
-        yield (
+        yield Flag(
+            "reference_damaged",
             f"the reference {original.path} is damaged: {reference.decode_errors} frames could not be decoded, and those "
-            "that refer to them may be wrong"
+            "that refer to them may be wrong",
         )
     rest = original.span()[1] - (segment.decoding.end or Fraction(0))
     if rest > facts.duration / max(facts.frames_decoded, 1):
-        yield f"{original.path} goes on for {float(rest):.2f} s after the end of {segment.path}; that was not compared"
+        detail = f"{original.path} goes on for {float(rest):.2f} s after the end of {segment.path}; that was not compared"
+        yield Flag("shorter", detail)
     if facts.format is not None and reference.format is not None and facts.format != reference.format:
         changes = ", ".join(_changes(facts.format, reference.format))
         if changes:
-            yield f"{segment.path} was converted to the format of its reference: {changes}"
+            yield Flag("converted", f"{segment.path} was converted to the format of its reference: {changes}")
 
 
 def _changes(old: VideoFormat, new: VideoFormat) -> Iterator[str]:
@@ -184,13 +212,13 @@ def _changes(old: VideoFormat, new: VideoFormat) -> Iterator[str]:
         yield f"matrix {old.matrix} to {new.matrix}"
 
 
-def _silent(metrics: Sequence[MetricSpec], result: SegmentResult, refused: dict[str, str]) -> Iterator[str]:
+def _silent(metrics: Sequence[MetricSpec], result: SegmentResult, refused: dict[str, str]) -> Iterator[Flag]:
     """Why features have no value."""
     scored = {score.feature for score in result.scores}
     for spec in metrics:
         if spec.name in result.failed:
-            yield f"metric {spec.name!r} failed; see the log above"
+            yield Flag("failed", f"metric {spec.name!r} failed; see the log above")
         elif spec.name not in refused:
             for feature in spec.features:
                 if feature.name not in scored:
-                    yield f"{feature.name} has no value: {feature.no_data}"
+                    yield Flag("no_data", f"{feature.name} has no value: {feature.no_data}")

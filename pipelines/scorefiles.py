@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from monitor import __version__
@@ -49,7 +50,10 @@ def _document(scores: FileScores) -> dict[str, object]:
         **({"reference": scores.reference} if scores.reference is not None else {}),
         "models": {score.feature: score.model for score in scores.result.scores},
         "frame_rate": facts.frame_rate,
+        "valid": scores.valid,
+        "flags": list(dict.fromkeys(flag.name for flag in scores.flags)),
         "warnings": list(scores.warnings),
+        **({"sync": asdict(scores.sync)} if scores.sync is not None else {}),
         "frames": _frames(scores),
         "pooled_metrics": _pooled(scores),
         "aggregate_metrics": {},

@@ -6,13 +6,14 @@ import csv
 import io
 import json
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 
 from monitor import __version__
 from monitor.aggregation import pool_segment
-from monitor.types import POOLS, Score, Segment, SegmentResult
-from pipelines.files import FileScores
+from monitor.types import POOLS, Score, Segment, SegmentResult, Sync
+from pipelines.files import FileScores, Flag
 from pipelines.scorefiles import FORMATS, WRITERS, as_csv, as_json, as_ndjson
 
 MODELS = {"psnr_y": "psnr/1", "ssim": "ssim/1"}
@@ -32,7 +33,7 @@ def scores(path: str = "a.mp4", reference: str | None = "r.mp4", *, psnr: tuple[
         frame_rate=25.0,
     )
     result = SegmentResult(facts, pool_segment(facts, frames, MODELS), frames, score_seconds=0.5)
-    return FileScores(path, reference, (), result, ("mind the gap",))
+    return FileScores(path, reference, (), result, (Flag("gap", "mind the gap"),))
 
 
 def test_there_is_a_writer_for_each_format() -> None:
@@ -62,6 +63,26 @@ def test_json_is_laid_out_as_libvmafs_log() -> None:
     assert (document["distorted"], document["reference"]) == ("a.mp4", "r.mp4")
     assert document["models"] == MODELS
     assert (document["frame_rate"], document["warnings"]) == (25.0, ["mind the gap"])
+    assert (document["valid"], document["flags"]) == (True, ["gap"])
+
+
+def test_json_says_how_the_files_were_laid_beside_each_other_and_whether_that_spoils_the_numbers() -> None:
+    told = replace(
+        scores(), flags=(Flag("misaligned", "two frames late", spoils=True),), sync=Sync(0.08, 2, "pts", matched=9)
+    )
+    document = json.loads(as_json([told]))
+    assert (document["valid"], document["flags"]) == (False, ["misaligned"])
+    assert document["sync"] == {
+        "offset": 0.08,
+        "offset_frames": 2,
+        "mode": "pts",
+        "confidence": None,
+        "second_best": None,
+        "matched": 9,
+        "dropped": 0,
+        "duplicated": 0,
+        "frozen": 0,
+    }
 
 
 def test_json_of_a_file_alone_names_no_reference() -> None:
