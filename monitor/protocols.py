@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeVar, runtime_checkable
@@ -139,6 +139,18 @@ class Delayed(Protocol):
 
     def flush(self) -> Iterable[Score]:
         """The scores still owed, as if no frame followed. What is needed to go on with the next segment is kept."""
+
+
+@runtime_checkable
+class Parallel(Protocol[ItemT_contra]):
+    """A scorer whose work on one item can be cut into tasks for several threads."""
+
+    def tasks(self, item: ItemT_contra) -> Sequence[Callable[[], object]]:
+        """Work on an item of the prepared format that needs no neighbour; ``score`` then finds it done.
+
+        The tasks may run in any thread and in any order, before ``score`` of that item or not at all. What metrics share is
+        handed out once. Results live as long as the item's planes.
+        """
 
 
 class Sampler(Protocol):

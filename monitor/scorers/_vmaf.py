@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import threading
-import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeVar
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from monitor.scorers import _pairs
+from monitor.scorers._memory import PlaneMemory
 from monitor.scorers.siti import are_neighbours
-from monitor.types import Frame, FramePair, Plane, VideoFormat
+from monitor.types import Frame, FramePair, VideoFormat
 
 NO_LIMIT = 100.0
 """Gain limit of the plain models: contrast that was enhanced up to a hundredfold counts as seen."""
 MIN_SIDE = 33
 """Smallest width and height of ADM: below, libvmaf reads past its rows and its numbers are arbitrary."""
-
-Value = TypeVar("Value")
 
 
 def black_frame(video_format: VideoFormat) -> Frame:
@@ -33,47 +33,62 @@ class AdmValues(NamedTuple):
     scales: tuple[float, ...]
 
 
+def _measure_vif(pair: FramePair, limits: tuple[float, ...]) -> Sequence[tuple[float, ...]]:
+    from monitor.kernels.vif import vif
+
+    of_limits = vif(pair.distorted.luma, pair.reference.luma, pair.format.bit_depth, limits)
+    return [tuple(sums.ratio for sums in scales) for scales in of_limits]
+
+
+def _measure_adm(pair: FramePair, limits: tuple[float, ...]) -> Sequence[AdmValues]:
+    from monitor.kernels.adm import adm
+
+    of_limits = adm(pair.distorted.luma, pair.reference.luma, pair.format.bit_depth, limits)
+    return [AdmValues(found.adm2, tuple(level.ratio for level in found.levels)) for found in of_limits]
+
+
+MEASURES: Mapping[str, Callable[[FramePair, tuple[Any, ...]], Sequence[Any]]] = MappingProxyType({
+    "vif": _measure_vif,
+    "adm": _measure_adm,
+})  # fmt: skip
+"""How each kind of feature is measured of a pair under several settings in one pass, a value for each."""
+
+
 @dataclass(eq=False)
 class VmafFeatures:
-    """Remembers what was measured of each pair that is alive: the metrics of a rendition share one (see ``create_all``).
+    """Measures each pair once for all metrics of a rendition: they share one (see ``create_all``).
 
-    Gain limits that were asked for once are measured together from then on, in one pass over a pair.
+    Settings that were planned are measured together, in one pass over a pair; metrics plan theirs when they are made. May be
+    used from several threads at once.
     """
 
-    _vif_limits: list[float] = field(default_factory=list)
-    _adm_limits: list[float] = field(default_factory=list)
-    _kept: dict[tuple[str, int, int], tuple[weakref.ref[Plane], weakref.ref[Plane], object]] = field(default_factory=dict)
-    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _planned: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    _memory: PlaneMemory = field(default_factory=PlaneMemory)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def plan(self, kind: str, setting: object) -> tuple[Any, ...]:
+        """Measure a kind of feature under this setting too, from now on; gives all its settings."""
+        with self._lock:
+            settings = self._planned.get(kind, ())
+            if setting not in settings:
+                settings = self._planned[kind] = (*settings, setting)
+            return settings
+
+    def tasks(self, pair: FramePair, kinds: Iterable[str]) -> list[Callable[[], object]]:
+        """What is left to measure of a pair, each kind a task for any thread; what was handed out once is not again."""
+        planned = [(kind, self._planned[kind]) for kind in kinds]
+        planes = pair.distorted.luma, pair.reference.luma
+        return [partial(self._measured, *each, pair) for each in planned if self._memory.promise(each, planes)]
 
     def vif(self, pair: FramePair, limit: float) -> tuple[float, ...]:
         """VIF at scales 0 to 3 under a gain limit."""
-
-        def measure() -> dict[float, tuple[float, ...]]:
-            from monitor.kernels.vif import vif
-
-            distorted, reference = pair.distorted.luma, pair.reference.luma
-            scales = vif(distorted, reference, pair.format.bit_depth, self._vif_limits)
-            return {
-                limit: tuple(sums.ratio for sums in of_limit)
-                for limit, of_limit in zip(self._vif_limits, scales, strict=True)
-            }
-
-        return self._under("vif", pair, self._vif_limits, limit, measure)
+        values: tuple[float, ...] = self._value("vif", limit, pair)
+        return values
 
     def adm(self, pair: FramePair, limit: float) -> AdmValues:
         """ADM under a gain limit."""
-
-        def measure() -> dict[float, AdmValues]:
-            from monitor.kernels.adm import adm
-
-            distorted, reference = pair.distorted.luma, pair.reference.luma
-            results = adm(distorted, reference, pair.format.bit_depth, self._adm_limits)
-            return {
-                limit: AdmValues(result.adm2, tuple(level.ratio for level in result.levels))
-                for limit, result in zip(self._adm_limits, results, strict=True)
-            }
-
-        return self._under("adm", pair, self._adm_limits, limit, measure)
+        values: AdmValues = self._value("adm", limit, pair)
+        return values
 
     def motion(self, earlier: Frame, current: Frame) -> float:
         """How much the later of two reference frames differs from the earlier, in 8-bit code values."""
@@ -83,33 +98,15 @@ class VmafFeatures:
 
             return motion(earlier.luma, current.luma, current.format.bit_depth)
 
-        return self._once("motion", earlier.luma, current.luma, measure)
+        return self._memory.once("motion", (earlier.luma, current.luma), measure)
 
-    def _under(
-        self, kind: str, pair: FramePair, limits: list[float], limit: float, measure: Callable[[], dict[float, Value]]
-    ) -> Value:
-        with self._lock:
-            if limit not in limits:
-                limits.append(limit)
-            one, other = pair.distorted.luma, pair.reference.luma
-            values = self._once(kind, one, other, measure)
-            if limit not in values:  # measured before this limit was asked for
-                values = self._once(kind, one, other, measure, anew=True)
-            return values[limit]
+    def _value(self, kind: str, setting: object, pair: FramePair) -> Any:
+        settings = self.plan(kind, setting)
+        return self._measured(kind, settings, pair)[settings.index(setting)]
 
-    def _once(self, kind: str, one: Plane, other: Plane, measure: Callable[[], Value], *, anew: bool = False) -> Value:
-        key = kind, id(one), id(other)
-        with self._lock:
-            kept = self._kept.get(key)
-            if kept is not None and not anew and kept[0]() is one and kept[1]() is other:
-                return kept[2]  # type: ignore[return-value]  # a kind's values are of one type
-            value = measure()
-
-            def forget(_: object) -> None:
-                self._kept.pop(key, None)
-
-            self._kept[key] = weakref.ref(one, forget), weakref.ref(other, forget), value
-            return value
+    def _measured(self, kind: str, settings: tuple[Any, ...], pair: FramePair) -> Sequence[Any]:
+        planes = pair.distorted.luma, pair.reference.luma
+        return self._memory.once((kind, settings), planes, lambda: MEASURES[kind](pair, settings))
 
 
 class Moment(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -54,10 +54,16 @@ class Adm:
     spec: ClassVar[MetricSpec] = SPEC
     features: VmafFeatures = field(default_factory=VmafFeatures, metadata=SHARED, repr=False)
 
+    def __post_init__(self) -> None:
+        self.features.plan("adm", NO_LIMIT)
+
     def prepare(self, video_format: VideoFormat) -> None:
         _formats.check(SPEC, video_format)
         black = _vmaf.black_frame(video_format)
         self.features.adm(FramePair(black, black), NO_LIMIT)
+
+    def tasks(self, item: FramePair) -> Sequence[Callable[[], object]]:
+        return self.features.tasks(item, ["adm"])
 
     def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
         for pair in batch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -49,10 +49,16 @@ class Vif:
     spec: ClassVar[MetricSpec] = SPEC
     features: VmafFeatures = field(default_factory=VmafFeatures, metadata=SHARED, repr=False)
 
+    def __post_init__(self) -> None:
+        self.features.plan("vif", NO_LIMIT)
+
     def prepare(self, video_format: VideoFormat) -> None:
         _formats.check(SPEC, video_format)
         black = _vmaf.black_frame(video_format)
         self.features.vif(FramePair(black, black), NO_LIMIT)
+
+    def tasks(self, item: FramePair) -> Sequence[Callable[[], object]]:
+        return self.features.tasks(item, ["vif"])
 
     def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
         for pair in batch:

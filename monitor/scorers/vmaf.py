@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -92,6 +92,8 @@ class Vmaf:
             if feature.name not in FEATURES or unknown:
                 wanted = f"{feature.name} with {', '.join(sorted(unknown))}" if unknown else feature.name
                 raise ConfigError(f"model {self._model.name} needs the feature {wanted}, which metric 'vmaf' does not have")
+            if (kind := feature.name[:3]) in _vmaf.MEASURES:
+                self.features.plan(kind, _limit(feature))
         self._neighbourhood = Neighbourhood(self.features)
 
     def prepare(self, video_format: VideoFormat) -> None:
@@ -100,6 +102,10 @@ class Vmaf:
         black = _vmaf.black_frame(video_format)
         self.features.motion(black, _vmaf.black_frame(video_format))
         self._values(Moment(FramePair(black, black), 0.0, 0.0))
+
+    def tasks(self, item: FramePair) -> Sequence[Callable[[], object]]:
+        kinds = dict.fromkeys(feature.name[:3] for feature in self._model.features)
+        return self.features.tasks(item, [kind for kind in kinds if kind in _vmaf.MEASURES])
 
     def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
         for pair in batch:
@@ -130,7 +136,7 @@ class Vmaf:
 
     def _value(self, moment: Moment, feature: ModelFeature) -> float:
         kind, _, scale = feature.name.partition("_scale")
-        limit = next(iter(dict(feature.options).values()), NO_LIMIT)
+        limit = _limit(feature)
         if kind == "vif":
             return self.features.vif(moment.pair, limit)[int(scale)]
         if kind == "adm":
@@ -138,6 +144,11 @@ class Vmaf:
         if kind == "adm2":
             return self.features.adm(moment.pair, limit).adm2
         return moment.motion2 if kind == "motion2" else moment.motion
+
+
+def _limit(feature: ModelFeature) -> float:
+    """How much enhanced contrast may count."""
+    return next(iter(dict(feature.options).values()), NO_LIMIT)
 
 
 def define(name: str, title: str, choice: str, meaning: str) -> MetricSpec:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,7 +18,7 @@ from monitor.kernels import motion as motion_kernel
 from monitor.kernels import vif as vif_kernel
 from monitor.models import files
 from monitor.models.vmaf import Model
-from monitor.protocols import Delayed
+from monitor.protocols import Delayed, Parallel
 from monitor.scorers import vmaf
 from monitor.scorers._vmaf import VmafFeatures
 from monitor.types import FramePair
@@ -145,10 +146,38 @@ def test_every_feature_is_measured_once_a_pair(pairs: list[FramePair], monkeypat
 def test_what_was_measured_is_forgotten_with_the_frames(pairs: list[FramePair]) -> None:
     scorer = scorers.create("vmaf")
     values(scorer, pairs)
-    assert scorer.features._kept
+    assert len(scorer.features._memory)
     scorer.reset()
     pairs.clear()
-    assert not scorer.features._kept
+    assert not len(scorer.features._memory)
+
+
+def test_tasks_do_what_score_then_finds_done(pairs: list[FramePair], monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = {name: values(scorers.create(name), pairs) for name in METRICS}
+    together = scorers.create_all([(name, {}) for name in METRICS])
+    for scorer in together:
+        scorer.prepare(pairs[0].format)
+    tasks = [task for pair in pairs for scorer in together if isinstance(scorer, Parallel) for task in scorer.tasks(pair)]
+    assert len(tasks) == 2 * len(pairs)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda task: task(), reversed(tasks)))
+    for module, name in ((vif_kernel, "vif"), (adm_kernel, "adm")):
+        monkeypatch.setattr(module, name, lambda *_: pytest.fail("measured twice"))
+    for scorer in together:
+        found: dict[str, dict[int, float]] = {}
+        for score in [*scorer.score(pairs), *(scorer.flush() if isinstance(scorer, Delayed) else ())]:
+            found.setdefault(score.feature, {})[score.index] = score.value
+        assert found == expected[scorer.spec.name]
+    assert not [task for scorer in together if isinstance(scorer, Parallel) for task in scorer.tasks(pairs[0])]
+
+
+def test_a_task_nobody_ran_costs_nothing_but_its_help(pairs: list[FramePair]) -> None:
+    expected = values(scorers.create("vmaf"), pairs)
+    scorer = scorers.create("vmaf")
+    assert isinstance(scorer, Parallel)
+    tasks = [task for pair in pairs for task in scorer.tasks(pair)]
+    assert values(scorer, pairs) == expected
+    assert tasks
 
 
 def test_neg_and_phone_differ_as_they_should(studio: Any) -> None:
