@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import numpy as np
 
 from monitor.protocols import MetricSpec
 from monitor.scorers import _formats
+from monitor.scorers._memory import PlaneMemory
 from monitor.types import Frame, FramePair, Plane, Score, VideoFormat
 
 Measure = Callable[[FramePair], Sequence[float]]
@@ -30,25 +32,44 @@ def decibels(error: float) -> float:
 
 @dataclass(slots=True)
 class PairScorer(ABC):
-    """A scorer that remembers nothing from one pair to the next; subclasses give ``spec`` and ``measure``."""
+    """A scorer that remembers nothing from one pair to the next; subclasses give ``spec`` and ``measure``.
+
+    Each thread that measures has arithmetic of its own, so that ``measure`` may hand out one with a workspace.
+    """
 
     spec: ClassVar[MetricSpec]
-    _measure: Measure = field(init=False, repr=False)
+    _format: VideoFormat = field(init=False, repr=False)
+    _measures: threading.local = field(init=False, repr=False)
+    _memory: PlaneMemory = field(init=False, repr=False)
 
     @abstractmethod
     def measure(self, video_format: VideoFormat) -> Measure:
-        """The arithmetic for pairs of a format that was checked."""
+        """The arithmetic for pairs of a format that was checked, for one thread."""
 
     def prepare(self, video_format: VideoFormat) -> None:
         _formats.check(self.spec, video_format)
-        self._measure = self.measure(video_format)
+        self._format, self._measures, self._memory = video_format, threading.local(), PlaneMemory()
         black = black_frame(video_format)
-        self._measure(FramePair(black, black))
+        self._measured(FramePair(black, black))
+
+    def tasks(self, item: FramePair) -> Sequence[Callable[[], object]]:
+        if not self._memory.promise("pair", (item.distorted.luma, item.reference.luma)):
+            return ()
+        return (lambda: self._once(item),)
 
     def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
         for pair in batch:
-            for feature, value in zip(self.spec.features, self._measure(pair), strict=False):
+            for feature, value in zip(self.spec.features, self._once(pair), strict=False):
                 yield Score(feature.name, value, pair.index, pair.pts)
+
+    def _once(self, pair: FramePair) -> Sequence[float]:
+        return self._memory.once("pair", (pair.distorted.luma, pair.reference.luma), lambda: self._measured(pair))
+
+    def _measured(self, pair: FramePair) -> Sequence[float]:
+        measure: Measure | None = getattr(self._measures, "measure", None)
+        if measure is None:
+            measure = self._measures.measure = self.measure(self._format)
+        return measure(pair)
 
     def reset(self) -> None:  # noqa: B027
         """Pairs are scored one by one: there is nothing to forget."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from monitor.protocols import Feature, MetricSpec, Reference
-from monitor.scorers import _formats
+from monitor.scorers._pairs import Measure, PairScorer
 from monitor.scorers._registry import register
-from monitor.types import FramePair, Plane, Score, VideoFormat
+from monitor.types import VideoFormat
 
 HIGHEST = 6.0 * 16 + 12
 """What identical planes score at 16 bits, in dB; 60 at 8 bits, 72 at 10, 84 at 12."""
@@ -73,30 +72,15 @@ def psnr(squared_error: int, samples: int, bit_depth: int) -> float:
 
 @register
 @dataclass(slots=True)
-class Psnr:
+class Psnr(PairScorer):
     """PSNR of every plane that the format has."""
 
     spec: ClassVar[MetricSpec] = SPEC
-    _squared_error: Callable[[Plane, Plane], int] = field(init=False)
 
-    def prepare(self, video_format: VideoFormat) -> None:
+    def measure(self, video_format: VideoFormat) -> Measure:
         from monitor.kernels.error import squared_error
 
-        _formats.check(SPEC, video_format)
-        plane = _formats.blank(SPEC, video_format)
-        squared_error(plane, plane)
-        self._squared_error = squared_error
-
-    def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
-        for pair in batch:
-            for feature, distorted, reference in zip(
-                SPEC.features, pair.distorted.planes, pair.reference.planes, strict=False
-            ):
-                error = self._squared_error(distorted, reference)
-                yield Score(feature.name, psnr(error, reference.size, pair.format.bit_depth), pair.index, pair.pts)
-
-    def reset(self) -> None:
-        """Frames are scored one by one: there is nothing to forget."""
-
-    def close(self) -> None:
-        """Nothing is held."""
+        return lambda pair: [
+            psnr(squared_error(distorted, reference), reference.size, video_format.bit_depth)
+            for distorted, reference in zip(pair.distorted.planes, pair.reference.planes, strict=True)
+        ]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 from monitor.protocols import Feature, MetricSpec, Reference
-from monitor.scorers import _formats
+from monitor.scorers._pairs import Measure, PairScorer
 from monitor.scorers._registry import register
-from monitor.types import FramePair, Plane, Score, VideoFormat
+from monitor.types import VideoFormat
 
 SPEC = MetricSpec(
     name="ssim",
@@ -47,27 +46,12 @@ SPEC = MetricSpec(
 
 @register
 @dataclass(slots=True)
-class Ssim:
+class Ssim(PairScorer):
     """SSIM of luma, pair by pair."""
 
     spec: ClassVar[MetricSpec] = SPEC
-    _ssim: Callable[[Plane, Plane, int], float] = field(init=False)
 
-    def prepare(self, video_format: VideoFormat) -> None:
+    def measure(self, video_format: VideoFormat) -> Measure:
         from monitor.kernels.similarity import ssim
 
-        _formats.check(SPEC, video_format)
-        blank = _formats.blank(SPEC, video_format)
-        ssim(blank, blank, video_format.peak)
-        self._ssim = ssim
-
-    def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
-        for pair in batch:
-            value = self._ssim(pair.distorted.luma, pair.reference.luma, pair.format.peak)
-            yield Score("ssim", value, pair.index, pair.pts)
-
-    def reset(self) -> None:
-        """Pairs are scored one by one: there is nothing to forget."""
-
-    def close(self) -> None:
-        """Nothing is held."""
+        return lambda pair: (ssim(pair.distorted.luma, pair.reference.luma, video_format.peak),)
