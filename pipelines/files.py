@@ -52,6 +52,8 @@ class FileScores:
     flags: tuple[Flag, ...] = ()
     sync: Sync | None = None
     """How the frames were paired; ``None`` without a reference."""
+    format: VideoFormat | None = None
+    """Of the pictures that were scored: the reference's, or the file's own where it stands alone."""
 
     @property
     def valid(self) -> bool:
@@ -157,7 +159,9 @@ def score_file(
     if not result.scores:
         why = "; ".join(flag.detail for flag in flags) or "no frame was sampled"
         raise UnsupportedFormat(f"{path}: nothing could be scored: {why}")
-    return FileScores(path, reference, tuple(metrics), result, tuple(flags))
+    scored = original.decoding if original is not None else None
+    form = scored.format if scored is not None else result.segment.format
+    return FileScores(path, reference, tuple(metrics), result, tuple(flags), format=form)
 
 
 def _window(original: FileSegment) -> ReferenceWindow:
