@@ -31,7 +31,8 @@ class Spacing(StrEnum):
     ANY = "any"
     """Compares a frame with the previously scored one, however far back it is."""
     CONSECUTIVE = "consecutive"
-    """Compares neighbours only; sparse sampling yields no value, ``bursts`` does."""
+    """Compares neighbours only; sparse sampling yields no value, ``bursts`` does. A ``Temporal`` metric compares neighbours
+    in the reference, which need not be sampled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +138,35 @@ class Scorer(Protocol[ItemT_contra]):
 class Delayed(Protocol):
     """A scorer that can score a frame only once it has seen the next one, and so owes scores when a segment ends."""
 
-    def flush(self) -> Iterable[Score]:
-        """The scores still owed, as if no frame followed. What is needed to go on with the next segment is kept."""
+    def flush(self, following: Frame | None = None) -> Iterable[Score]:
+        """The scores still owed. What is needed to go on with the next segment is kept.
+
+        Args:
+            following: The reference frame shown next, of the prepared format: with it, what is owed equals what it would
+                have been had the next pair come. ``None`` where the reference ends, and for no-reference metrics: what is
+                owed is scored as if no frame followed.
+        """
+
+
+@runtime_checkable
+class Temporal(Protocol):
+    """A full-reference scorer that looks at what the reference shows around a pair, not at the distorted frames there.
+
+    So its scores need no neighbouring pairs: who has the reference gives it the frames in between (``lead_in``, and
+    ``flush`` where it is ``Delayed`` too), and each score is what it would be had every frame been paired.
+    """
+
+    @property
+    def before(self) -> int:
+        """How many reference frames before a pair's it looks at."""
+
+    def lead_in(self, frames: Sequence[Frame]) -> None:
+        """Forget earlier pairs, which were flushed; the next one comes after these.
+
+        Args:
+            frames: What the reference shows right before the next pair's frame, oldest first, of the prepared format; at
+                least one, and fewer than ``before`` only where the reference begins.
+        """
 
 
 @runtime_checkable

@@ -123,35 +123,51 @@ class Moment(NamedTuple):
 class Neighbourhood:
     """Follows pairs in time and tells the motion of each when the next one has come: libvmaf's ``motion2``.
 
-    A pair before or after a gap (frames not sampled, or without a reference) has a neighbour that nobody saw, and gets none.
+    A pair before or after a gap (frames without a reference, or that nobody gave) has a neighbour that nobody saw, and gets
+    none.
     """
 
     features: VmafFeatures
-    _previous: FramePair | None = None
-    _motion: float | None = None
-    """Of the previous pair; ``None`` where it is not known, or the pair was told already."""
+    _previous: Frame | None = None
+    """Reference frame of the previous pair, or shown before the first."""
+    _owed: FramePair | None = None
+    """The previous pair, until it is told; only one whose motion is known."""
+    _motion: float = 0.0
+    """Of the pair that is owed."""
 
     def next(self, pair: FramePair) -> Moment | None:
         """Take the next pair and tell the one before it."""
-        previous, known = self._previous, self._motion
-        if previous is None:
-            self._previous, self._motion = pair, 0.0
-            return None
-        motion = self._between(previous.reference, pair.reference)
-        self._previous, self._motion = pair, motion
-        if known is None or motion is None:
-            return None
-        return Moment(previous, known, min(known, motion))
+        first = self._previous is None
+        motion = 0.0 if first else self._to(pair.reference)
+        told = self._told(motion)
+        self._previous, self._owed, self._motion = pair.reference, None if motion is None else pair, motion or 0.0
+        return told
 
-    def last(self) -> Moment | None:
-        """Tell the previous pair as the last one. The next pair's motion is measured against it all the same."""
-        previous, known = self._previous, self._motion
-        self._motion = None
-        return None if previous is None or known is None else Moment(previous, known, known)
+    def last(self, following: Frame | None = None) -> Moment | None:
+        """Tell the previous pair, before a reference frame that has no pair or as the last one.
+
+        The next pair's motion is measured against it all the same.
+        """
+        told = self._told(self._motion if following is None else self._to(following))
+        self._owed = None
+        return told
+
+    def lead_in(self, frames: Sequence[Frame]) -> None:
+        """Forget earlier pairs; the next one comes after these reference frames."""
+        self._previous, self._owed = frames[-1], None
 
     def reset(self) -> None:
         """Forget earlier pairs."""
-        self._previous = self._motion = None
+        self._previous = self._owed = None
+
+    def _told(self, following: float | None) -> Moment | None:
+        """What is owed, now that the motion after it is known."""
+        if self._owed is None or following is None:
+            return None
+        return Moment(self._owed, self._motion, min(self._motion, following))
+
+    def _to(self, current: Frame) -> float | None:
+        return None if self._previous is None else self._between(self._previous, current)
 
     def _between(self, earlier: Frame, current: Frame) -> float | None:
         if earlier.luma is current.luma:

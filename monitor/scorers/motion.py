@@ -10,7 +10,7 @@ from monitor.protocols import Feature, MetricSpec, Reference, Spacing
 from monitor.scorers import _formats, _vmaf
 from monitor.scorers._registry import SHARED, register
 from monitor.scorers._vmaf import Moment, Neighbourhood, VmafFeatures
-from monitor.types import FramePair, Score, VideoFormat
+from monitor.types import Frame, FramePair, Score, VideoFormat
 
 
 def _feature(name: str, title: str) -> Feature:
@@ -50,6 +50,7 @@ class Motion:
     """Motion of each pair whose neighbours were seen; each waits for the next."""
 
     spec: ClassVar[MetricSpec] = SPEC
+    before: ClassVar[int] = 1
     features: VmafFeatures = field(default_factory=VmafFeatures, metadata=SHARED, repr=False)
     _neighbourhood: Neighbourhood = field(init=False, repr=False)
 
@@ -65,8 +66,11 @@ class Motion:
         for pair in batch:
             yield from _scores(self._neighbourhood.next(pair))
 
-    def flush(self) -> Iterator[Score]:
-        yield from _scores(self._neighbourhood.last())
+    def flush(self, following: Frame | None = None) -> Iterator[Score]:
+        yield from _scores(self._neighbourhood.last(following))
+
+    def lead_in(self, frames: Sequence[Frame]) -> None:
+        self._neighbourhood.lead_in(frames)
 
     def reset(self) -> None:
         self._neighbourhood.reset()

@@ -71,6 +71,11 @@ class Settings(NamedTuple):
         """How far apart the frames are that are compared."""
         return 2 if self.motion_five_frame_window else 1
 
+    @property
+    def before(self) -> int:
+        """How many frames before one have a part in its motion: 1 to 4."""
+        return 2 * self.distance - 1 + self.motion_moving_average
+
     def clipped(self, motion: float) -> float:
         """A measured difference as it goes on."""
         return min(motion * self.motion_fps_weight, self.motion_max_val)
@@ -93,9 +98,11 @@ class Told(NamedTuple):
 
 @dataclass(slots=True)
 class Step:
-    """A pair, with the difference of its reference frame to the one a distance before."""
+    """A reference frame, with its difference to the one a distance before."""
 
-    pair: FramePair
+    reference: Frame
+    pair: FramePair | None
+    """Who is to be told of its motion; ``None`` where the frame only leads in."""
     difference: float | None
     """``None`` where that frame was not seen."""
     is_told: bool = False
@@ -106,7 +113,7 @@ class Motion3Track:
     """Follows pairs in time and tells the motion of each when the next one has come.
 
     The first frames of all have none to be compared with and get the first difference there is. A pair whose neighbourhood
-    has a gap (frames not sampled, or without a reference) gets nothing.
+    has a gap (frames without a reference, or that nobody gave) gets nothing.
     """
 
     features: VmafFeatures
@@ -120,17 +127,50 @@ class Motion3Track:
 
     def next(self, pair: FramePair) -> Iterator[Told]:
         """Take the next pair and tell those whose motion it settles."""
+        return self._advance(pair.reference, pair)
+
+    def last(self, following: Frame | None = None) -> Iterator[Told]:
+        """Tell the pairs still owed, before a reference frame that has no pair or as if no frame followed.
+
+        The next pair is compared with them all the same.
+        """
+        steps, begins = self._steps, self._begins
+        if not steps:
+            return
+        if following is not None:
+            if not _follows(steps[-1].reference, following):
+                return
+            yield from self._advance(following)
+            self._steps, self._begins = steps, begins
+        if steps[-1].difference is not None:
+            yield from self._tell(steps[-1], steps[-1].difference)
+        elif begins:
+            for step in steps:
+                yield from self._tell(step, 0.0, averaged=False)
+
+    def lead_in(self, frames: Sequence[Frame]) -> None:
+        """Forget earlier pairs; the next one comes after these reference frames."""
+        self.reset()
+        for frame in frames:
+            list(self._advance(frame))  # nobody waits to be told
+
+    def reset(self) -> None:
+        """Forget earlier pairs."""
+        self._steps = []
+        self._begins, self._unaveraged = True, None
+
+    def _advance(self, reference: Frame, pair: FramePair | None = None) -> Iterator[Told]:
         distance = self.settings.distance
-        if self._steps and not _follows(self._steps[-1].pair.reference, pair.reference):
-            self._steps.clear()
+        if self._steps and not _follows(self._steps[-1].reference, reference):
+            self._steps = []
             self._begins, self._unaveraged = False, None
         difference = None
         if len(self._steps) >= distance:
-            earlier, current = self._steps[-distance].pair.reference, pair.reference
-            same = earlier.luma is current.luma
-            difference = self.settings.clipped(0.0 if same else self.features.motion(earlier, current))
+            earlier = self._steps[-distance].reference
+            same = earlier.luma is reference.luma
+            difference = self.settings.clipped(0.0 if same else self.features.motion(earlier, reference))
         before = self._steps
-        self._steps = [*before[-2:], Step(pair, difference)]
+        self._steps = [*before[-2:], Step(reference, pair, difference)]
         if difference is None:
             return
         if self._begins and all(step.difference is None for step in before):
@@ -143,24 +183,13 @@ class Motion3Track:
             elif self._begins:
                 yield from self._tell(before[-1], difference)
 
-    def last(self) -> Iterator[Told]:
-        """Tell the pairs still owed as if no frame followed. The next pair is compared with them all the same."""
-        if self._steps and self._steps[-1].difference is not None:
-            yield from self._tell(self._steps[-1], self._steps[-1].difference)
-        elif self._begins:
-            for step in self._steps:
-                yield from self._tell(step, 0.0, averaged=False)
-
-    def reset(self) -> None:
-        """Forget earlier pairs."""
-        self._steps.clear()
-        self._begins, self._unaveraged = True, None
-
     def _tell(self, step: Step, motion2: float, *, averaged: bool = True) -> Iterator[Told]:
         if step.is_told:
             return
         step.is_told = True
         before, self._unaveraged = self._unaveraged, self.settings.blended(motion2)
+        if step.pair is None:
+            return
         if not (averaged and self.settings.motion_moving_average):
             yield Told(step.pair, self._unaveraged)
         elif before is not None:
@@ -202,8 +231,15 @@ class Motion3:
         for pair in batch:
             yield from _scores(self._track.next(pair))
 
-    def flush(self) -> Iterator[Score]:
-        yield from _scores(self._track.last())
+    @property
+    def before(self) -> int:
+        return self._track.settings.before
+
+    def flush(self, following: Frame | None = None) -> Iterator[Score]:
+        yield from _scores(self._track.last(following))
+
+    def lead_in(self, frames: Sequence[Frame]) -> None:
+        self._track.lead_in(frames)
 
     def reset(self) -> None:
         self._track.reset()

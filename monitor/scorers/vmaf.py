@@ -11,7 +11,7 @@ from monitor.protocols import Feature, MetricSpec, Reference, Spacing
 from monitor.scorers import _formats, _vmaf
 from monitor.scorers._registry import SHARED, register
 from monitor.scorers._vmaf import MIN_SIDE, NO_LIMIT, Moment, Neighbourhood, VmafFeatures
-from monitor.types import FramePair, Score, VideoFormat
+from monitor.types import Frame, FramePair, Score, VideoFormat
 
 if TYPE_CHECKING:
     from monitor.models.vmaf import Model, ModelFeature
@@ -79,6 +79,7 @@ class Vmaf:
 
     spec: ClassVar[MetricSpec]
     choice: ClassVar[str]
+    before: ClassVar[int] = 1
     features: VmafFeatures = field(default_factory=VmafFeatures, metadata=SHARED, repr=False)
     _model: Model = field(init=False, repr=False)
     _neighbourhood: Neighbourhood = field(init=False, repr=False)
@@ -111,8 +112,11 @@ class Vmaf:
         for pair in batch:
             yield from self._scores(self._neighbourhood.next(pair))
 
-    def flush(self) -> Iterator[Score]:
-        yield from self._scores(self._neighbourhood.last())
+    def flush(self, following: Frame | None = None) -> Iterator[Score]:
+        yield from self._scores(self._neighbourhood.last(following))
+
+    def lead_in(self, frames: Sequence[Frame]) -> None:
+        self._neighbourhood.lead_in(frames)
 
     def reset(self) -> None:
         self._neighbourhood.reset()

@@ -68,6 +68,7 @@ class Xpsnr:
     """XPSNR of each pair whose predecessors were scored, and of the first."""
 
     spec: ClassVar[MetricSpec] = SPEC
+    before: ClassVar[int] = 2
     _black: Plane | None = field(default=None, init=False, repr=False)
     _last: Frame | None = field(default=None, init=False, repr=False)
     _before: tuple[Plane | None, Plane | None] = field(default=(None, None), init=False, repr=False)
@@ -83,14 +84,26 @@ class Xpsnr:
 
     def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
         for pair in batch:
-            if self._last is not None and not are_neighbours(self._last, pair.reference):
-                self._before = (None, None)
+            self._check_gap(pair.reference)
             errors = self._errors(pair)
-            self._last, self._before = pair.reference, (pair.reference.luma, self._before[0])
+            self._remember(pair.reference)
             if len(errors) == len(SHARES):
                 errors.append(sum(share * error for share, error in zip(SHARES, errors, strict=True)))
             for feature, error in zip(SPEC.features, errors, strict=False):
                 yield Score(feature.name, decibels(error), pair.index, pair.pts)
+
+    def lead_in(self, frames: Sequence[Frame]) -> None:
+        self.reset()
+        for frame in frames:
+            self._check_gap(frame)
+            self._remember(frame)
+
+    def _check_gap(self, current: Frame) -> None:
+        if self._last is not None and not are_neighbours(self._last, current):
+            self._before = (None, None)
+
+    def _remember(self, reference: Frame) -> None:
+        self._last, self._before = reference, (reference.luma, self._before[0])
 
     def _errors(self, pair: FramePair) -> list[float]:
         """Of each plane; none where a frame before is missing."""
