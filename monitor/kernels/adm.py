@@ -1,10 +1,11 @@
-"""Detail loss and additive impairment (ADM) at four levels in libvmaf's integer arithmetic.
+"""Detail loss (ADM2) and additive impairment (AIM, ADM3) at four levels in libvmaf's integer arithmetic.
 
 Source: libvmaf feature/integer_adm.c. Each level streams by rows: a row of both pictures' wavelet bands, its separation into
 a restored and an additive part, and, once the next row is there too, the contrast masking of the row before. Only the
 approximation bands, input of the next level, are written to memory.
 
-Where libvmaf multiplies and shifts 64-bit integers and no bit above the 53rd can be set, the same is done in doubles.
+ADM2 is what was restored, as far as what was added does not mask it; AIM is the same with the roles swapped. Views of one
+pair (gain limits, distances, display heights) share all but what follows from them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.kernels import wavelet
+from monitor.kernels.adm_masking import add_masked, add_masked_first, add_reference, threshold, weigh, weigh_first
+from monitor.kernels.adm_separation import separate
 from monitor.kernels.compiler import kernel
 from monitor.kernels.fir import LANES
 from monitor.types import Plane
@@ -26,24 +29,90 @@ LEVELS = 4
 Samples = Any
 """A plane or, from level 1 on, the approximation of the level before."""
 
-SENSITIVITY = (
+Sensitivity = tuple[tuple[float, float], ...]
+"""Contrast sensitivity by level, finest first: of the bands h and v, and of d."""
+
+SENSITIVITY: Sensitivity = (
     (0.0173815377, 0.005890687),
     (0.0319848284, 0.0142990677),
     (0.0433726609, 0.0243969075),
     (0.0456734113, 0.0313127376),
 )
-"""Watson's contrast sensitivity by level, of h and v, and of d, at three picture heights of 1080 lines."""
+"""Watson's, at three picture heights of 1080 lines (``adm_csf_mode`` 0)."""
 
-ALIGNED = float(np.float32(math.cos(math.pi / 180) ** 2))
-"""Squared cosine of the one degree within which a change of contrast counts as no change of direction."""
+BLENDED: dict[tuple[int, float], Sensitivity] = {
+    (1080, 3.0): ((0.01183, 0.004302), (0.025026, 0.011778), (0.04295, 0.023918), (0.058621, 0.035901)),
+    (1080, 5.0): ((0.004212, 0.000984), (0.014809, 0.005852), (0.029642, 0.0146), (0.047464, 0.027574)),
+    (2160, 3.0): ((0.00226, 0.000479), (0.01183, 0.004302), (0.025026, 0.011778), (0.04295, 0.023918)),
+    (2160, 1.5): ((0.01183, 0.004302), (0.025026, 0.011778), (0.04295, 0.023918), (0.058621, 0.035901)),
+}
+"""libvmaf's blend of Barten and Watson (``adm_csf_mode`` 2), by lines of the display and distance in its heights."""
 
-FAR = 1e18
-"""Beyond every coefficient."""
+
+FIRST_FACTORS = (36453, 36453, 49417)
+"""Watson's sensitivity at level 0 times 2**21 and, of d, 2**23; libvmaf's own numbers, 2 and 3 above what it computes."""
 
 NOISE_WEIGHT = 1 / 32
 
-FIRST_FACTORS = (36453, 36453, 49417)
-"""Contrast sensitivity at level 0 times 2**21 and, of d, 2**23; libvmaf's own numbers, 2 and 3 above what it computes."""
+
+class View(NamedTuple):
+    """How a pair is looked at: libvmaf's defaults."""
+
+    gain_limit: float = 100.0
+    """How much contrast may be enhanced and still count; 1 in libvmaf's NEG models and in VMAF v1."""
+    sensitivity: Sensitivity = SENSITIVITY
+    noise_weight: float = NOISE_WEIGHT
+    """Added to what is left of each band, per sample, before the cube root; AIM has none."""
+    additive: bool = False
+    """Whether AIM is wanted too."""
+
+
+class Level(NamedTuple):
+    """What one level adds up to."""
+
+    restored: float
+    additive: float
+    """0 where AIM was not wanted."""
+    reference: float
+
+    @property
+    def ratio(self) -> float:
+        """The level's ADM, 1 where nothing was lost."""
+        return self.restored / self.reference if self.reference else 1.0
+
+
+class Adm(NamedTuple):
+    """Levels, finest first."""
+
+    levels: tuple[Level, ...]
+
+    @property
+    def total(self) -> Level:
+        """The sums over all levels."""
+        restored = additive = reference = 0.0
+        for level in self.levels:
+            restored, additive, reference = restored + level.restored, additive + level.additive, reference + level.reference
+        return Level(restored, additive, reference)
+
+    @property
+    def adm2(self) -> float:
+        """Share of the detail that is left, 1 where nothing was lost and about 0 where everything was."""
+        return self.total.ratio
+
+    @property
+    def aim(self) -> float:
+        """Impairment that was added, as a share of the detail; 0 where nothing was added."""
+        total = self.total
+        return total.additive / total.reference if total.reference else 0.0
+
+    def adm3(self, weight: float = 0.5, minimum: float = 0.0) -> float:
+        """ADM2 and AIM together, 1 for an untouched picture.
+
+        Args:
+            weight: Of ADM2 (``adm_dlm_weight``).
+            minimum: The result is at least this (``adm_min_val``).
+        """
+        return max(weight * self.adm2 + (1 - weight) * (1 - self.aim), minimum)
 
 
 class Arithmetic(NamedTuple):
@@ -55,8 +124,6 @@ class Arithmetic(NamedTuple):
     """Shift after the vertical wavelet pass, at levels 1 to 3."""
     across: int
     """Shift after the horizontal one."""
-    factors: tuple[int, int, int]
-    """Contrast sensitivity."""
     threshold_shift: tuple[int, int, int]
     """From the scale of thresholds to that of signals, at level 0."""
     square_shift: tuple[int, int, int]
@@ -74,7 +141,6 @@ def _first(bit_depth: int) -> Arithmetic:
         depth=bit_depth,
         down=bit_depth,
         across=16,
-        factors=FIRST_FACTORS,
         threshold_shift=(10, 10, 12),
         square_shift=(29, 29, 30),
         row_shift=(4, 4, 3),
@@ -84,13 +150,11 @@ def _first(bit_depth: int) -> Arithmetic:
     )
 
 
-def _finer(level: int, factors: tuple[float, float]) -> Arithmetic:
-    of_h, of_d = (int(float(np.float32(factor)) * 2.0**32) for factor in factors)
+def _finer(level: int) -> Arithmetic:
     return Arithmetic(
         depth=0,
         down=(0, 16, 16)[level - 1],
         across=(15, 16, 15)[level - 1],
-        factors=(of_h, of_h, of_d),
         threshold_shift=(0, 0, 0),
         square_shift=(30, 30, 30),
         row_shift=(0, 0, 0),
@@ -98,219 +162,6 @@ def _finer(level: int, factors: tuple[float, float]) -> Arithmetic:
         reference_shift=(31, 30, 31)[level - 1],
         reference_scale=(32, 27, 23)[level - 1],
     )
-
-
-class Level(NamedTuple):
-    """What one level adds up to."""
-
-    numerator: float
-    denominator: float
-
-    @property
-    def ratio(self) -> float:
-        """The level's ADM, 1 where nothing was lost."""
-        return self.numerator / self.denominator if self.denominator else 1.0
-
-
-class Adm(NamedTuple):
-    """Levels, finest first."""
-
-    levels: tuple[Level, ...]
-
-    @property
-    def adm2(self) -> float:
-        """ADM over all levels, 1 where nothing was lost and about 0 where everything was."""
-        denominator = sum(level.denominator for level in self.levels)
-        return sum(level.numerator for level in self.levels) / denominator if denominator else 1.0
-
-
-@kernel()
-def _reach(oh: np.float64, ov: np.float64, th: np.float64, tv: np.float64, limit: float) -> tuple[np.float64, np.float64]:
-    """How far restored coefficients may go: a gain, and a bound that the distorted coefficient replaces where it is above.
-
-    Where the direction of (h, v) is that of the reference within a degree, they may follow the distorted coefficient up to
-    the limit; elsewhere they stay what they are.
-    """
-    dot = np.float64(np.float32(oh * th + ov * tv)) / 4096
-    of_o = np.float64(np.float32(oh * oh + ov * ov)) / 4096
-    of_t = np.float64(np.float32(th * th + tv * tv)) / 4096
-    aligned = (dot >= 0) & (dot * dot >= ALIGNED * of_o * of_t)
-    return np.float64(limit if aligned else 1.0), np.float64(0.0 if aligned else FAR)
-
-
-@kernel()
-def _kept(o: np.float64, t: np.float64, gain: np.float64, bound: np.float64, wide: bool) -> np.float64:
-    """The restored part of one coefficient.
-
-    With the sign of ``o`` taken off both, libvmaf's roundings by shifts are: half up where it was positive, half down where
-    it was negative. Shares are whole 32768ths, so a bias of a 65536th less tells the two apart.
-    """
-    sign = np.copysign(1.0, o)
-    size, towards = abs(o), t * sign
-    scale, divisor = 1 / 32768, max(size, 1.0)
-    if wide:
-        exponent = max((np.float64(divisor).view(np.int64) >> 52) - np.int64(1023 + 14), np.int64(0))
-        unit = np.int64((np.int64(1023) - exponent) << 52).view(np.float64)
-        scale, divisor = scale * unit, np.floor(divisor * unit + 0.5)
-    share = np.floor(np.floor(1073741824.0 / divisor) * (towards * scale) + 0.5)
-    share = min(max(share, 0.0), 32768.0)
-    plain = np.floor(share * (size / 32768) + (0.5 - 2.0**-17 + np.copysign(2.0**-17, o)))
-    return np.float64(max(min(plain * gain, max(towards, bound)), 0.0) * sign)
-
-
-@kernel()
-def _restore(
-    o: NDArray[np.int32],
-    t: NDArray[np.int32],
-    limit: float,
-    begin: int,
-    end: int,
-    wide: bool,
-    restored: NDArray[np.int32],
-    additive: NDArray[np.int32],
-) -> None:
-    """Split distorted coefficients, columns ``begin`` to ``end`` of (3, width), into what is left and what was added.
-
-    ``wide`` says whether they may have more than 16 bits.
-    """
-    oh_row, ov_row, od_row = o[0, begin:end], o[1, begin:end], o[2, begin:end]
-    th_row, tv_row, td_row = t[0, begin:end], t[1, begin:end], t[2, begin:end]
-    rh, rv, rd = restored[0, begin:end], restored[1, begin:end], restored[2, begin:end]
-    ah, av, ad = additive[0, begin:end], additive[1, begin:end], additive[2, begin:end]
-    for i in range(np.uint64(oh_row.size)):
-        oh, ov, od = np.float64(oh_row[i]), np.float64(ov_row[i]), np.float64(od_row[i])
-        th, tv, td = np.float64(th_row[i]), np.float64(tv_row[i]), np.float64(td_row[i])
-        gain, bound = _reach(oh, ov, th, tv, limit)
-        if wide:
-            kept_h, kept_v = _kept(oh, th, gain, bound, True), _kept(ov, tv, gain, bound, True)
-            kept_d = _kept(od, td, gain, bound, True)
-        else:
-            kept_h, kept_v = _kept(oh, th, gain, bound, False), _kept(ov, tv, gain, bound, False)
-            kept_d = _kept(od, td, gain, bound, False)
-        rh[i], rv[i], rd[i] = np.int32(kept_h), np.int32(kept_v), np.int32(kept_d)
-        ah[i], av[i], ad[i] = np.int32(th - kept_h), np.int32(tv - kept_v), np.int32(td - kept_d)
-
-
-@kernel()
-def _weigh_first(
-    masker: NDArray[np.int32], begin: int, end: int, neighbour: NDArray[np.int32], centre: NDArray[np.int32]
-) -> None:
-    """``_weigh`` at level 0, where 32 bits hold everything."""
-    h, v, d = masker[0, begin:end], masker[1, begin:end], masker[2, begin:end]
-    of_neighbour, of_centre = neighbour[begin + 1 : end + 1], centre[begin:end]
-    for i in range(np.uint64(h.size)):
-        a = np.int32(abs(np.int32(np.int32(FIRST_FACTORS[0] * h[i] + 16384) >> 15)))
-        b = np.int32(abs(np.int32(np.int32(FIRST_FACTORS[1] * v[i] + 16384) >> 15)))
-        c = np.int32(abs(np.int32(np.int32(FIRST_FACTORS[2] * d[i] + 65535) >> 17)))
-        less = np.int32(np.int32(np.int32(4369 * a + 2048) >> 12) + np.int32(np.int32(4369 * b + 2048) >> 12))
-        less = np.int32(less + np.int32(np.int32(4369 * c + 2048) >> 12))
-        more = np.int32(np.int32(np.int32(8738 * a + 2048) >> 12) + np.int32(np.int32(8738 * b + 2048) >> 12))
-        of_neighbour[i] = less
-        of_centre[i] = np.int32(np.int32(more + np.int32(np.int32(8738 * c + 2048) >> 12)) - less)
-
-
-@kernel()
-def _thirtieth(weighted: np.int64) -> np.int32:
-    """A thirtieth of a weighted masker; in every build of libvmaf the rounding constant overflows to this."""
-    return np.int32((np.int64(143165577) * weighted - np.int64(1 << 31)) >> 32)
-
-
-@kernel()
-def _fifteenth(weighted: np.int64) -> np.int32:
-    return np.int32((np.int64(286331153) * weighted - np.int64(1 << 31)) >> 32)
-
-
-@kernel()
-def _weighted(factor: np.int32, coefficient: np.int32) -> np.int64:
-    """A coefficient times its contrast sensitivity, at levels 1 to 3; its size fits 31 bits."""
-    return np.int64(abs(np.int32((np.int64(factor) * np.int64(coefficient) + np.int64(1 << 27)) >> 28)))
-
-
-@kernel()
-def _weigh(
-    masker: NDArray[np.int32],
-    factors: tuple[int, int, int],
-    begin: int,
-    end: int,
-    neighbour: NDArray[np.int32],
-    centre: NDArray[np.int32],
-) -> None:
-    """What each place adds to the threshold of its neighbours, one to the right of it, and to its own beside that."""
-    h, v, d = masker[0, begin:end], masker[1, begin:end], masker[2, begin:end]
-    of_neighbour, of_centre = neighbour[begin + 1 : end + 1], centre[begin:end]
-    factor_h, factor_v, factor_d = np.int32(factors[0]), np.int32(factors[1]), np.int32(factors[2])
-    for i in range(np.uint64(h.size)):
-        a, b, c = _weighted(factor_h, h[i]), _weighted(factor_v, v[i]), _weighted(factor_d, d[i])
-        less = np.int32(np.int32(_thirtieth(a) + _thirtieth(b)) + _thirtieth(c))
-        of_neighbour[i] = less
-        of_centre[i] = np.int32(np.int32(np.int32(_fifteenth(a) + _fifteenth(b)) + _fifteenth(c)) - less)
-
-
-@kernel()
-def _threshold(
-    above: NDArray[np.int32],
-    beside: NDArray[np.int32],
-    below: NDArray[np.int32],
-    centre: NDArray[np.int32],
-    columns: NDArray[np.int32],
-    threshold: NDArray[np.int32],
-) -> None:
-    """Add up the neighbours of each place of a row, and its own share. The rows begin one place to the left."""
-    for i in range(np.uint64(columns.size)):
-        columns[i] = np.int32(np.int32(above[i] + beside[i]) + below[i])
-    for i in range(np.uint64(threshold.size)):
-        around = np.int32(np.int32(columns[i] + columns[i + np.uint64(1)]) + columns[i + np.uint64(2)])
-        threshold[i] = np.int32(around + centre[i])
-
-
-@kernel()
-def _cube(v: np.int32, square_half: np.uint64, square_shift: np.uint64, half: np.uint64, shift: np.uint64) -> np.uint64:
-    """A cube of a number of 31 bits, rounded twice; its square is first cut to 32 bits."""
-    size = np.uint64(np.uint32(v))
-    square = np.uint64(np.uint32((size * size + square_half) >> square_shift))
-    return (square * size + half) >> shift
-
-
-@kernel()
-def _add_masked_first(
-    signal: NDArray[np.int32], factor: int, threshold: NDArray[np.int32], threshold_shift: int, square: int, cube: int
-) -> np.int64:
-    """``_add_masked`` at level 0; a threshold that would not fit 32 bits is above every signal."""
-    square_shift, shift = np.uint64(square), np.uint64(cube)
-    square_half, half = np.uint64(1) << (square_shift - np.uint64(1)), (np.uint64(1) << shift) >> np.uint64(1)
-    weight, places = np.int32(factor), np.int32(threshold_shift)
-    highest = np.int32(0x7FFF_FFFF >> threshold_shift)
-    total = np.uint64(0)
-    for i in range(np.uint64(signal.size)):
-        shown = np.int32(abs(np.int32(weight * signal[i])))
-        hidden = np.int32(min(threshold[i], highest) << places)
-        total += _cube(max(np.int32(shown - hidden), np.int32(0)), square_half, square_shift, half, shift)
-    return np.int64(total)
-
-
-@kernel()
-def _add_masked(signal: NDArray[np.int32], factor: int, threshold: NDArray[np.int32], square: int, cube: int) -> np.int64:
-    """Sum of the cubes of what one band's row shows above its threshold."""
-    square_shift, shift = np.uint64(square), np.uint64(cube)
-    square_half, half = np.uint64(1) << (square_shift - np.uint64(1)), (np.uint64(1) << shift) >> np.uint64(1)
-    weight = np.int32(factor)
-    total = np.uint64(0)
-    for i in range(np.uint64(signal.size)):
-        shown = np.int32(_weighted(weight, signal[i]))
-        total += _cube(max(np.int32(shown - threshold[i]), np.int32(0)), square_half, square_shift, half, shift)
-    return np.int64(total)
-
-
-@kernel()
-def _add_reference(row: NDArray[np.int32], shift: int, cube: int) -> np.int64:
-    """Sum of the cubes of one band's row of the reference."""
-    unit, places = np.uint64(1 << shift if shift else 0), np.uint64(shift)
-    half, cube_places = np.uint64((1 << cube) >> 1), np.uint64(cube)
-    total = np.uint64(0)
-    for i in range(np.uint64(row.size)):
-        size = np.uint64(np.uint32(abs(np.int32(row[i]))))
-        total += (np.uint64(np.uint32((size * size + unit) >> places)) * size + half) >> cube_places
-    return np.int64(total)
 
 
 @kernel()
@@ -375,6 +226,8 @@ def _level(
     distorted: Samples,
     arithmetic: Arithmetic,
     limits: NDArray[np.float64],
+    views: NDArray[np.int64],
+    factors: NDArray[np.int64],
     window: Window,
     rounding: Rounding,
     next_reference: NDArray[np.int32],
@@ -382,6 +235,22 @@ def _level(
     of_signal: NDArray[np.int64],
     of_reference: NDArray[np.int64],
 ) -> None:
+    """Sums of cubes of one level.
+
+    Args:
+        reference: Input of the level.
+        distorted: Likewise.
+        arithmetic: Of the level.
+        limits: Gain limits, (limits,).
+        views: Of each view and of what is looked at (restored, additive): which limit, or -1 where it is not wanted.
+        factors: Sensitivity of each view to h, v and d.
+        window: What counts.
+        rounding: Of the level's size.
+        next_reference: Input of the next level.
+        next_distorted: Likewise.
+        of_signal: Sums by view, by what is looked at and by band.
+        of_reference: Sums by band.
+    """
     height, width = next_reference.shape
     size = reference.shape[1]
     top, bottom, left, right = window
@@ -390,50 +259,59 @@ def _level(
     rings, raw = np.zeros((2, 2 * lanes), np.uint32), np.empty((2, lanes), np.int32)
     lines = np.zeros((2, size + 3 + LANES), np.int32)
     o, t = np.empty((3, width), np.int32), np.empty((3, width), np.int32)
-    count = limits.size
-    restored, additive = np.empty((count, 2, 3, width), np.int32), np.empty((3, width), np.int32)
-    neighbour, centre = np.empty((count, 3, width + 2), np.int32), np.empty((count, 2, width), np.int32)
-    columns, threshold = np.empty(right - left + 2, np.int32), np.empty(right - left, np.int32)
+    count = views.shape[0]
+    parts = np.empty((limits.size, 2, 2, 3, width), np.int32)
+    neighbour, centre = np.empty((count, 2, 3, width + 2), np.int32), np.empty((count, 2, 2, width), np.int32)
+    columns, hidden = np.empty(right - left + 2, np.int32), np.empty(right - left, np.int32)
     for row in range(height + 1):
         if row < height:
             details = top - 1 <= row < bottom + 1
             _bands(reference, row, arithmetic, details, rings[0], raw, lines, next_reference[row], o)
             _bands(distorted, row, arithmetic, details, rings[1], raw, lines, next_distorted[row], t)
             if details:
-                for n in range(count):
-                    beside, own = neighbour[n, row % 3], centre[n, row % 2]
-                    _restore(o, t, limits[n], begin, end, not arithmetic.depth, restored[n, row % 2], additive)
-                    if arithmetic.depth:
-                        _weigh_first(additive, begin, end, beside, own)
-                    else:
-                        _weigh(additive, arithmetic.factors, begin, end, beside, own)
-                    beside[0], beside[width + 1] = beside[min(2, width)], beside[width]
+                for n in range(limits.size):
+                    kept, added = parts[n, row % 2, 0], parts[n, row % 2, 1]
+                    separate(o, t, limits[n], begin, end, not arithmetic.depth, kept, added)
+                for view in range(count):
+                    weights = factors[view, 0], factors[view, 1], factors[view, 2]
+                    for part in range(2):
+                        if views[view, part] < 0:
+                            continue
+                        masker = parts[views[view, part], row % 2, 1 - part]
+                        beside, own = neighbour[view, part, row % 3], centre[view, part, row % 2]
+                        if arithmetic.depth:
+                            weigh_first(masker, weights, begin, end, beside, own)
+                        else:
+                            weigh(masker, weights, begin, end, beside, own)
+                        beside[0], beside[width + 1] = beside[min(2, width)], beside[width]
             if top <= row < bottom:
                 for band in range(3):
-                    cubes = _add_reference(o[band, left:right], arithmetic.reference_shift, rounding.reference_cubes)
+                    cubes = add_reference(o[band, left:right], arithmetic.reference_shift, rounding.reference_cubes)
                     of_reference[band] += _rounded(cubes, rounding.reference_rows)
         before = row - 1
         if top <= before < bottom:
             above = before - 1 if before else min(1, height - 1)
             below = row if row < height else before
-            for n in range(count):
-                _threshold(
-                    neighbour[n, above % 3, left : right + 2],
-                    neighbour[n, before % 3, left : right + 2],
-                    neighbour[n, below % 3, left : right + 2],
-                    centre[n, before % 2, left:right],
-                    columns,
-                    threshold,
-                )
-                for band in range(3):
-                    signal, factor = restored[n, before % 2, band, left:right], arithmetic.factors[band]
-                    square, cube = arithmetic.square_shift[band], rounding.cubes[band]
-                    if arithmetic.depth:
-                        shift = arithmetic.threshold_shift[band]
-                        shown = _add_masked_first(signal, factor, threshold, shift, square, cube)
-                    else:
-                        shown = _add_masked(signal, factor, threshold, square, cube)
-                    of_signal[n, band] += _rounded(shown, rounding.rows)
+            for view in range(count):
+                for part in range(2):
+                    if views[view, part] < 0:
+                        continue
+                    threshold(
+                        neighbour[view, part, above % 3, left : right + 2],
+                        neighbour[view, part, before % 3, left : right + 2],
+                        neighbour[view, part, below % 3, left : right + 2],
+                        centre[view, part, before % 2, left:right],
+                        columns,
+                        hidden,
+                    )
+                    for band in range(3):
+                        signal = parts[views[view, part], before % 2, part, band, left:right]
+                        factor, square, cube = factors[view, band], arithmetic.square_shift[band], rounding.cubes[band]
+                        if arithmetic.depth:
+                            shown = add_masked_first(signal, factor, hidden, arithmetic.threshold_shift[band], square, cube)
+                        else:
+                            shown = add_masked(signal, factor, hidden, square, cube)
+                        of_signal[view, part, band] += _rounded(shown, rounding.rows)
 
 
 def _cube_root(value: float | np.float32) -> np.float32:
@@ -444,28 +322,38 @@ def _log2(value: float) -> int:
     return math.ceil(math.log2(value))
 
 
-def _pooled(sums: NDArray[np.int64], units: tuple[float, ...], area: int, smallest: float) -> float:
+def _factors(level: int, sensitivity: Sensitivity) -> tuple[int, ...]:
+    """Sensitivity in fixed point, of h, v and d."""
+    if level == 0 and sensitivity == SENSITIVITY:
+        return FIRST_FACTORS
+    of_h, of_d = (float(np.float32(factor)) for factor in sensitivity[level])
+    digits = (21, 21, 23) if level == 0 else (32, 32, 32)
+    return tuple(int(factor * 2.0**shift) for factor, shift in zip((of_h, of_h, of_d), digits, strict=True))
+
+
+def _pooled(sums: Sequence[int], units: Sequence[float], noise: float, smallest: float) -> float:
     """Cube roots of the bands' sums and of the noise, added up in float32; 0 below ``smallest``."""
-    noise = _cube_root(np.float32(area) * np.float32(NOISE_WEIGHT))
-    total = np.float32(0)
-    for value, unit in zip(sums.tolist(), units, strict=True):
-        total = np.float32(total + np.float32(_cube_root(value * unit) + noise))
+    of_noise, total = _cube_root(np.float32(noise)), np.float32(0)
+    for value, unit in zip(sums, units, strict=True):
+        total = np.float32(total + np.float32(_cube_root(value * unit) + of_noise))
     return float(total) if total >= smallest else 0.0
 
 
-def adm(distorted: Plane, reference: Plane, bit_depth: int, gain_limits: Sequence[float] = (100.0,)) -> list[Adm]:
-    """ADM of luma planes for each gain limit.
+def adm(distorted: Plane, reference: Plane, bit_depth: int, views: Sequence[View] = (View(),)) -> list[Adm]:
+    """ADM of luma planes for each view.
 
     Args:
         distorted: Samples of ``bit_depth`` bits; at least 33x33, below which libvmaf's result is undefined.
         reference: Of the same shape and type.
         bit_depth: 8 to 16.
-        gain_limits: How much contrast may be enhanced and still count; 1 in libvmaf's NEG models, else 100.
+        views: How they are looked at.
     """
-    limits = np.array(gain_limits, np.float64)
-    levels = []
+    limits = list(dict.fromkeys(view.gain_limit for view in views))
+    places = [limits.index(view.gain_limit) for view in views]
+    looks = np.array([(at, at if view.additive else -1) for at, view in zip(places, views, strict=True)], np.int64)
+    found: list[list[Level]] = [[] for _ in views]
     for level in range(LEVELS):
-        arithmetic = _first(bit_depth) if level == 0 else _finer(level, SENSITIVITY[level])
+        arithmetic = _first(bit_depth) if level == 0 else _finer(level)
         height, width = (-(-size // 2) for size in reference.shape)
         top, left = (max(int(0.1 * size - 0.5), 0) for size in (height, width))
         inner_height, inner_width = height - 2 * top, width - 2 * left
@@ -476,27 +364,36 @@ def adm(distorted: Plane, reference: Plane, bit_depth: int, gain_limits: Sequenc
             reference_cubes=_log2(inner_width) if level else 0,
             reference_rows=_log2(inner_height) if level else max(0, _log2(area) - 20),
         )
-        approximations = [np.empty((height, width), np.int32) for _ in range(2)]
-        of_signal, of_reference = np.zeros((limits.size, 3), np.int64), np.zeros(3, np.int64)
+        next_reference, next_distorted = (np.empty((height, width), np.int32) for _ in range(2))
+        of_signal, of_reference = np.zeros((len(views), 2, 3), np.int64), np.zeros(3, np.int64)
         _level(
             reference,
             distorted,
             arithmetic,
-            limits,
+            np.array(limits, np.float64),
+            looks,
+            np.array([_factors(level, view.sensitivity) for view in views], np.int64),
             Window(top, height - top, left, width - left),
             rounding,
-            approximations[0],
-            approximations[1],
+            next_reference,
+            next_distorted,
             of_signal,
             of_reference,
         )
-        of_h, of_d = (float(np.float32(factor)) for factor in SENSITIVITY[level])
         unit = 2.0 ** -(arithmetic.reference_scale - rounding.reference_cubes - rounding.reference_rows)
-        units = tuple(
+        units = [
             2.0 ** -(scale - cubes - rounding.rows) for scale, cubes in zip(arithmetic.scale, rounding.cubes, strict=True)
-        )
+        ]
         smallest = 1e-10 * (width * height) / (1920 * 1080)
-        denominator = _pooled(of_reference, (unit * of_h**3, unit * of_h**3, unit * of_d**3), area, smallest)
-        levels.append([Level(_pooled(sums, units, area, smallest), denominator) for sums in of_signal])
-        reference, distorted = approximations
-    return [Adm(of_limit) for of_limit in zip(*levels, strict=True)]
+        for view, (restored, additive), levels in zip(views, of_signal.tolist(), found, strict=True):
+            of_h, of_d = (float(np.float32(factor)) for factor in view.sensitivity[level])
+            noise = float(np.float32(area) * np.float32(view.noise_weight))
+            levels.append(
+                Level(
+                    _pooled(restored, units, noise, smallest),
+                    _pooled(additive, units, 0.0, smallest),
+                    _pooled(of_reference.tolist(), [unit * of_h**3, unit * of_h**3, unit * of_d**3], noise, smallest),
+                )
+            )
+        reference, distorted = next_reference, next_distorted
+    return [Adm(tuple(levels)) for levels in found]

@@ -41,9 +41,9 @@ def _measure_vif(pair: FramePair, limits: tuple[float, ...]) -> Sequence[tuple[f
 
 
 def _measure_adm(pair: FramePair, limits: tuple[float, ...]) -> Sequence[AdmValues]:
-    from monitor.kernels.adm import adm
+    from monitor.kernels.adm import View, adm
 
-    of_limits = adm(pair.distorted.luma, pair.reference.luma, pair.format.bit_depth, limits)
+    of_limits = adm(pair.distorted.luma, pair.reference.luma, pair.format.bit_depth, [View(limit) for limit in limits])
     return [AdmValues(found.adm2, tuple(level.ratio for level in found.levels)) for found in of_limits]
 
 

@@ -94,16 +94,15 @@ class Adm3(PairScorer):
             )
 
     def measure(self, video_format: VideoFormat) -> Measure:
-        from monitor.kernels.adm import SENSITIVITY
-        from monitor.kernels.adm3 import BLENDED, View, adm3
+        from monitor.kernels.adm import BLENDED, SENSITIVITY, View, adm
 
-        place = self.adm_ref_display_height, self.adm_norm_view_dist
-        view = View(SENSITIVITY if self.adm_csf_mode == WATSON else BLENDED[place], self.adm_noise_weight)
+        sensitivity = SENSITIVITY
+        if self.adm_csf_mode != WATSON:
+            sensitivity = BLENDED[self.adm_ref_display_height, self.adm_norm_view_dist]
+        view = View(self.adm_enhn_gain_limit, sensitivity, self.adm_noise_weight, additive=True)
 
         def measured(pair: FramePair) -> tuple[float, float]:
-            (found,) = adm3(
-                pair.distorted.luma, pair.reference.luma, video_format.bit_depth, (view,), self.adm_enhn_gain_limit
-            )
+            (found,) = adm(pair.distorted.luma, pair.reference.luma, video_format.bit_depth, (view,))
             return found.adm3(self.adm_dlm_weight, self.adm_min_val), found.aim
 
         return measured

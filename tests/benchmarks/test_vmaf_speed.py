@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from monitor.encoding import EncodeSettings, encode_segment
-from monitor.kernels.adm import adm
+from monitor.kernels.adm import BLENDED, View, adm
 from monitor.kernels.motion import motion
 from monitor.kernels.vif import vif
 from monitor.protocols import Delayed
@@ -95,11 +95,14 @@ def score(pairs: list[FramePair], names: list[str]) -> None:
 def test_kernels(pairs: list[FramePair], capsys: Any) -> None:
     """Milliseconds of CPU of each part of VMAF v0.6.1 on one 1080p frame."""
     distorted, reference, earlier = pairs[5].distorted.luma, pairs[5].reference.luma, pairs[4].reference.luma
+    v1 = View(1.0, BLENDED[1080, 3.0], 0.02, additive=True)
     parts: dict[str, Callable[[], Any]] = {
         "VIF": lambda: vif(distorted, reference, 8),
         "VIF, plain and NEG": lambda: vif(distorted, reference, 8, (100.0, 1.0)),
         "ADM": lambda: adm(distorted, reference, 8),
-        "ADM, plain and NEG": lambda: adm(distorted, reference, 8, (100.0, 1.0)),
+        "ADM, plain and NEG": lambda: adm(distorted, reference, 8, (View(), View(1.0))),
+        "ADM3, VMAF v1": lambda: adm(distorted, reference, 8, [v1]),
+        "ADM and ADM3": lambda: adm(distorted, reference, 8, [View(), v1]),
         "motion": lambda: motion(earlier, reference, 8),
     }
     rows = []

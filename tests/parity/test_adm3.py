@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from monitor import scorers
-from monitor.kernels.adm3 import BLENDED, View, adm3
+from monitor.kernels.adm import BLENDED, View, adm
 from tests.parity import filters
 from tests.parity.clips import NAMES, clip, known
 
@@ -35,7 +35,7 @@ VIEWS = {
 def test_default_sensitivity(shared: Path, name: str, suffix: str) -> None:
     of = clip(shared, name)
     for distorted, reference, scores in zip(of.distorted, of.reference, of.scores, strict=True):
-        (found,) = adm3(distorted[0], reference[0], of.bit_depth, gain_limit=DEFAULTS[suffix])
+        (found,) = adm(distorted[0], reference[0], of.bit_depth, [View(DEFAULTS[suffix], additive=True)])
         assert found.adm2 == scores[f"integer_adm2{suffix}"]
         assert found.aim == scores[f"integer_aim{suffix}"]
         assert found.adm3() == scores[f"integer_adm3{suffix}"]
@@ -44,10 +44,10 @@ def test_default_sensitivity(shared: Path, name: str, suffix: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_views_of_vmaf_v1(shared: Path, name: str) -> None:
     of, printed = clip(shared, name), known(shared)[name]["frames"]
-    views = [View(BLENDED[place], 0.02) for place in VIEWS.values()]
+    views = [View(1.0, BLENDED[place], 0.02, additive=True) for place in VIEWS.values()]
     seen = set()
     for distorted, reference, exact, rounded in zip(of.distorted, of.reference, of.scores, printed, strict=True):
-        for suffix, found in zip(VIEWS, adm3(distorted[0], reference[0], of.bit_depth, views, 1.0), strict=True):
+        for suffix, found in zip(VIEWS, adm(distorted[0], reference[0], of.bit_depth, views), strict=True):
             for feature, value in (("adm2", found.adm2), ("aim", found.aim), ("adm3", found.adm3(0.7, 0.5))):
                 key = f"integer_{feature}{suffix}"
                 if key in exact:
@@ -86,6 +86,7 @@ def test_made_pictures(
     options: dict[str, object],
     seed: int,
 ) -> None:
+    assume(size[0] % 32 != 1 or pixel_format == "yuv420p")  # see test_vmaf.py: libvmaf's AVX2 wavelet differs there
     options = dict(options)
     place: Any = options.pop("place", None)
     if place:

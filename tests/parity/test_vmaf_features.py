@@ -28,7 +28,7 @@ def test_vif(shared: Path, name: str) -> None:
 def test_adm(shared: Path, name: str) -> None:
     of = clip(shared, name)
     for distorted, reference, scores in zip(of.distorted, of.reference, of.scores, strict=True):
-        measured = adm.adm(distorted[0], reference[0], of.bit_depth, tuple(LIMITS))
+        measured = adm.adm(distorted[0], reference[0], of.bit_depth, [adm.View(limit) for limit in LIMITS])
         for result, suffix in zip(measured, LIMITS.values(), strict=True):
             assert result.adm2 == scores[f"integer_adm2{suffix}"]
             for level, sums in enumerate(result.levels):

@@ -54,7 +54,10 @@ def test_vif_of_spoilt_pictures(drawn: tuple[int, list[Any]], limit: float, seed
 @given(planes(count=2, smallest=33, largest=70), LIMITS)
 def test_adm_is_libvmafs_arithmetic(drawn: tuple[int, list[Any]], limit: float) -> None:
     depth, (distorted, reference) = drawn
-    (measured,), expected = adm.adm(distorted, reference, depth, [limit]), naive_vmaf.adm(distorted, reference, depth, limit)
+    (measured,), expected = (
+        adm.adm(distorted, reference, depth, [adm.View(limit)]),
+        naive_vmaf.adm(distorted, reference, depth, limit),
+    )
     assert measured.adm2 == expected["integer_adm2"]
     assert [level.ratio for level in measured.levels] == [expected[f"integer_adm_scale{level}"] for level in range(4)]
 
@@ -64,7 +67,10 @@ def test_adm_is_libvmafs_arithmetic(drawn: tuple[int, list[Any]], limit: float) 
 def test_adm_of_spoilt_pictures(drawn: tuple[int, list[Any]], limit: float, seed: int) -> None:
     depth, (reference,) = drawn
     distorted = distorted_from(reference, depth, seed)
-    (measured,), expected = adm.adm(distorted, reference, depth, [limit]), naive_vmaf.adm(distorted, reference, depth, limit)
+    (measured,), expected = (
+        adm.adm(distorted, reference, depth, [adm.View(limit)]),
+        naive_vmaf.adm(distorted, reference, depth, limit),
+    )
     assert measured.adm2 == expected["integer_adm2"]
     assert [level.ratio for level in measured.levels] == [expected[f"integer_adm_scale{level}"] for level in range(4)]
 
