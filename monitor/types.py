@@ -25,7 +25,11 @@ Plane = NDArray[np.uint8] | NDArray[np.uint16]
 
 @dataclass(frozen=True, slots=True)
 class VideoFormat:
-    """What the code values of a frame mean. Names are FFmpeg's. Equality decides "the format changed"."""
+    """What the code values of a frame mean. Names are FFmpeg's.
+
+    Equality decides "the format changed": it holds over what metrics depend on. What a stream says about showing them
+    (from ``transfer`` on) is no part of it, because encoders say it in some headers and leave it out of others.
+    """
 
     width: int
     height: int
@@ -38,6 +42,17 @@ class VideoFormat:
     chroma_width: int = 0
     """Width of Cb and Cr in samples; 0 for grey."""
     chroma_height: int = 0
+    transfer: str = field(default="unknown", compare=False)
+    """Transfer characteristic: ``bt709``, ``smpte2084`` (PQ), ``arib-std-b67`` (HLG), ``unknown`` ..."""
+    primaries: str = field(default="unknown", compare=False)
+    """Colour primaries: ``bt709``, ``bt2020``, ``unknown`` ..."""
+    sample_aspect: Fraction = field(default=Fraction(0), compare=False)
+    """Width of a sample over its height; 0 where the stream does not say."""
+    interlaced: bool = field(default=False, compare=False)
+    """Whether most frames of the segment were coded as two fields, as far as they are decoded: encoders may choose anew
+    for each frame."""
+    rotation: int = field(default=0, compare=False)
+    """Degrees counterclockwise by which a player turns the picture."""
 
     @property
     def peak(self) -> int:
@@ -85,6 +100,8 @@ class FramePair:
 
     distorted: Frame
     reference: Frame
+    encoded: VideoFormat | None = None
+    """What the distorted frame was before it was brought into the reference's format; ``None`` where it was not."""
 
     @property
     def index(self) -> int:

@@ -57,6 +57,7 @@ class SegmentDecoding:
         time_base: Of the packets, seconds.
         frame_rate: Nominal frames per second, 0 when unknown.
         origin: Media time that becomes zero.
+        sample_aspect: What the container says about the shape of samples; ``None`` leaves it to the decoder.
     """
 
     def __init__(
@@ -66,8 +67,11 @@ class SegmentDecoding:
         time_base: Fraction,
         frame_rate: float,
         origin: Fraction = Fraction(0),
+        sample_aspect: Fraction | None = None,
     ) -> None:
         self._origin = origin
+        self._sample_aspect = sample_aspect
+        self._interlaced = 0
         self._packets = packets
         self._context = context
         self._time_base = time_base
@@ -104,6 +108,7 @@ class SegmentDecoding:
             pts = self._presentation_time(decoded)
             duration = self._duration(decoded)
             self.frames_decoded += 1
+            self._interlaced += decoded.interlaced_frame
             if self.start is None or pts < self.start:
                 self.start = pts
             self.end = max(self.end, pts + duration) if self.end is not None else pts + duration
@@ -140,10 +145,11 @@ class SegmentDecoding:
 
     def _frame(self, decoded: VideoFrame, index: int, pts: Fraction, duration: Fraction, *, keyframe: bool) -> Frame:
         picture = planar(decoded, self._reformatter)
-        description = video_format(picture)
-        if description == self.format:
-            description = self.format  # one object for all frames of a format
-        self.format = description
+        self.format = description = video_format(
+            picture,
+            self._sample_aspect or self._context.sample_aspect_ratio,
+            interlaced=2 * self._interlaced > self.frames_decoded,
+        )
         return Frame(
             index=index,
             pts=pts,
@@ -286,9 +292,16 @@ def stream_decoding(
     origin: Fraction = Fraction(0),
 ) -> SegmentDecoding:
     """One pass over the frames of an open container, which it closes at its end; ``origin`` becomes time zero."""
-    _configure(stream.codec_context, keyframes_only=keyframes_only, threads=threads)
+    context = stream.codec_context
+    _configure(context, keyframes_only=keyframes_only, threads=threads)
+    aspect = stream.sample_aspect_ratio  # the container's or, where that says nothing, the decoder's of the first frames
     decoding = SegmentDecoding(
-        _demuxed(container, stream), stream.codec_context, _time_base(stream), float(nominal_rate(stream)), origin
+        _demuxed(container, stream),
+        context,
+        _time_base(stream),
+        float(nominal_rate(stream)),
+        origin,
+        aspect if aspect != context.sample_aspect_ratio else None,
     )
     return decoding.owning(container)
 

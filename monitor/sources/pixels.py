@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
+from monitor.errors import UnsupportedFormat
 from monitor.types import Plane, VideoFormat
 
 if TYPE_CHECKING:
@@ -27,6 +30,51 @@ _MATRICES = {
     10: "bt2020c",
 }
 """AVColorSpace numbers (ITU-T H.273 MatrixCoefficients) and FFmpeg's names."""
+
+COLORSPACES = {
+    "bt709": Colorspace.ITU709,
+    "smpte170m": Colorspace.ITU601,
+    "bt470bg": Colorspace.ITU601,
+    "fcc": Colorspace.FCC,
+    "smpte240m": Colorspace.SMPTE240M,
+    "bt2020nc": Colorspace.BT2020,
+}
+"""FFmpeg's matrix names and libswscale's tables for them."""
+
+_TRANSFERS = {
+    1: "bt709",
+    4: "bt470m",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "linear",
+    9: "log100",
+    10: "log316",
+    11: "iec61966-2-4",
+    12: "bt1361e",
+    13: "iec61966-2-1",
+    14: "bt2020-10",
+    15: "bt2020-12",
+    16: "smpte2084",
+    17: "smpte428",
+    18: "arib-std-b67",
+}
+"""AVColorTransferCharacteristic numbers (H.273 TransferCharacteristics) and FFmpeg's names."""
+
+_PRIMARIES = {
+    1: "bt709",
+    4: "bt470m",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    8: "film",
+    9: "bt2020",
+    10: "smpte428",
+    11: "smpte431",
+    12: "smpte432",
+    22: "ebu3213",
+}
+"""AVColorPrimaries numbers (H.273 ColourPrimaries) and FFmpeg's names."""
 
 _AS_IT_IS = re.compile(r"(yuvj?4[0-4][0-4]p|gray)((9|10|12|14|16)le)?")
 """Pixel formats whose planes are handed on as they are."""
@@ -56,6 +104,41 @@ def planar_format(name: str) -> str:
     return f"yuv{sampling}p{suffix}"
 
 
+def at_depth(pixel_format: str, depth: int) -> str:
+    """The planar pixel format that is ``pixel_format`` at ``depth`` bits per sample.
+
+    Raises:
+        UnsupportedFormat: FFmpeg has none.
+    """
+    match = _AS_IT_IS.fullmatch(pixel_format)
+    name = f"{match[1] if match else pixel_format}{depth}le" if depth > 8 else match[1] if match else pixel_format
+    try:
+        av.VideoFormat(name)
+    except ValueError:
+        raise UnsupportedFormat(
+            f"FFmpeg knows no {pixel_format} of {depth} bits per sample; compare at the depth of the reference, or convert "
+            "both sides to yuv420p first"
+        ) from None
+    return name
+
+
+def matrices(old: str, new: str) -> tuple[Colorspace, Colorspace] | None:
+    """libswscale's tables for a conversion between two matrices; ``None`` where there is nothing to convert.
+
+    Raises:
+        UnsupportedFormat: there is no table for one of them.
+    """
+    if old == new or "unknown" in (old, new):
+        return None
+    for matrix in (old, new):
+        if matrix not in COLORSPACES:
+            raise UnsupportedFormat(
+                f"can't convert matrix {old} to {new}: {matrix} is not supported; give both sides the same matrix"
+            )
+    tables = COLORSPACES[old], COLORSPACES[new]
+    return None if tables[0] == tables[1] else tables
+
+
 def _is_rgb(description: av.VideoFormat) -> bool:
     return description.is_rgb or description.has_palette
 
@@ -70,24 +153,50 @@ def planar(frame: VideoFrame, reformatter: VideoReformatter) -> VideoFrame:
     return reformatter.reformat(frame, format=target)
 
 
-def video_format(frame: VideoFrame) -> VideoFormat:
-    """What the code values of a decoded, planar ``frame`` mean.
+def video_format(frame: VideoFrame, sample_aspect: Fraction | None = None, *, interlaced: bool = False) -> VideoFormat:
+    """What the code values of a decoded, planar ``frame`` mean: one object for all frames of which it is the same.
 
     Where the stream does not say, YCbCr is taken to be of limited range and grey of full range, as FFmpeg does.
     """
-    description = frame.format
+    return _described(
+        frame.format.name,
+        (frame.width, frame.height),
+        (frame.color_range, frame.colorspace, frame.color_trc, frame.color_primaries),
+        sample_aspect or Fraction(0),
+        interlaced=interlaced,
+        rotation=frame.rotation,
+    )
+
+
+@lru_cache(maxsize=64)
+def _described(
+    name: str,
+    size: tuple[int, int],
+    tags: tuple[int, int, int, int],
+    sample_aspect: Fraction,
+    *,
+    interlaced: bool,
+    rotation: int,
+) -> VideoFormat:
+    width, height = size
+    tagged_range, matrix, transfer, primaries = tags
+    description = av.VideoFormat(name)
     grey = len(description.components) < 3
-    tagged = int(frame.color_range)
-    full_range = description.name.startswith("yuvj") or tagged == ColorRange.JPEG or (grey and tagged != ColorRange.MPEG)
+    full_range = name.startswith("yuvj") or tagged_range == ColorRange.JPEG or (grey and tagged_range != ColorRange.MPEG)
     return VideoFormat(
-        width=frame.width,
-        height=frame.height,
-        pixel_format=description.name.replace("yuvj", "yuv"),  # the range is said once, in full_range
+        width=width,
+        height=height,
+        pixel_format=name.replace("yuvj", "yuv"),  # the range is said once, in full_range
         bit_depth=max(component.bits for component in description.components),
         full_range=full_range,
-        matrix=_MATRICES.get(int(frame.colorspace), "unknown"),
-        chroma_width=0 if grey else description.chroma_width(frame.width),
-        chroma_height=0 if grey else description.chroma_height(frame.height),
+        matrix=_MATRICES.get(matrix, "unknown"),
+        chroma_width=0 if grey else description.chroma_width(width),
+        chroma_height=0 if grey else description.chroma_height(height),
+        transfer=_TRANSFERS.get(transfer, "unknown"),
+        primaries=_PRIMARIES.get(primaries, "unknown"),
+        sample_aspect=sample_aspect,
+        interlaced=interlaced,
+        rotation=rotation,
     )
 
 

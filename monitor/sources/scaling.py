@@ -9,23 +9,28 @@ import av
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from monitor.errors import UnsupportedFormat
-from monitor.sources.pixels import planes_of
+from monitor.errors import UnknownName
+from monitor.sources.mismatch import check
+from monitor.sources.pixels import COLORSPACES, at_depth, matrices, planes_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from monitor.types import Frame, Plane, VideoFormat
 
-_COLORSPACES = {
-    "bt709": Colorspace.ITU709,
-    "smpte170m": Colorspace.ITU601,
-    "bt470bg": Colorspace.ITU601,
-    "fcc": Colorspace.FCC,
-    "smpte240m": Colorspace.SMPTE240M,
-    "bt2020nc": Colorspace.BT2020,
+SCALINGS = {
+    "fast_bilinear": Interpolation.FAST_BILINEAR,
+    "bilinear": Interpolation.BILINEAR,
+    "bicubic": Interpolation.BICUBIC,
+    "neighbor": Interpolation.POINT,
+    "area": Interpolation.AREA,
+    "bicublin": Interpolation.BICUBLIN,
+    "gauss": Interpolation.GAUSS,
+    "sinc": Interpolation.SINC,
+    "lanczos": Interpolation.LANCZOS,
+    "spline": Interpolation.SPLINE,
 }
-"""FFmpeg's matrix names and libswscale's tables for them."""
+"""FFmpeg's names of interpolations (``scale=flags=``)."""
 
 
 def _native(frame: Frame) -> av.VideoFrame:
@@ -53,11 +58,24 @@ def _range(full: bool) -> ColorRange:
 
 
 class Converter:
-    """Converts frames one after the other; keeps libswscale's tables between calls. For one thread at a time."""
+    """Converts frames one after the other; keeps libswscale's tables between calls. For one thread at a time.
 
-    def __init__(self, interpolation: Interpolation = Interpolation.BICUBIC) -> None:
+    Sample for sample what FFmpeg's filters ``scale`` and ``format`` give with the same interpolation and no other flags.
+    To a lower depth they round with an ordered dither.
+
+    Args:
+        scaling: Name of the interpolation, one of ``SCALINGS``.
+
+    Raises:
+        UnknownName: there is no such interpolation.
+    """
+
+    def __init__(self, scaling: str = "bicubic") -> None:
+        if scaling not in SCALINGS:
+            raise UnknownName("interpolation", scaling, SCALINGS)
         self._reformatter = VideoReformatter()
-        self._interpolation = interpolation
+        self._interpolation = SCALINGS[scaling]
+        self._checked: tuple[VideoFormat, VideoFormat] | None = None
 
     def convert(self, frame: Frame, target: VideoFormat) -> Frame:
         """``frame`` in the size, pixel format, range and matrix of ``target``; itself where nothing differs.
@@ -65,42 +83,65 @@ class Converter:
         An unknown matrix is taken to be the other side's: guessing one would change colours that were right.
 
         Raises:
-            UnsupportedFormat: the two differ in a matrix that libswscale can't convert.
+            UnsupportedFormat: the two differ in something that can't be converted (``monitor.sources.mismatch.check``).
         """
         source = frame.format
+        if self._checked is None or self._checked[0] is not source or self._checked[1] is not target:
+            check(source, target)
+            self._checked = source, target
         if source == target:
             return frame
-        old_matrix, new_matrix = _matrices(source, target)
-        if replace(source, matrix=target.matrix) == target and old_matrix == new_matrix:
-            return replace(frame, format=target)
-        differing_range = source.full_range != target.full_range
+        tables = matrices(source.matrix, target.matrix)
+        shift = target.bit_depth - source.bit_depth
+        if tables is None and shift >= 0 and _but_for_depth(source, target) == target:
+            return replace(frame, format=target, planes=_deepened(frame, shift))
         converted = self._reformatter.reformat(
             _native(frame),
             width=target.width,
             height=target.height,
             format=_with_chroma(target),
             interpolation=self._interpolation,
-            src_colorspace=old_matrix,
-            dst_colorspace=new_matrix,
-            src_color_range=_range(source.full_range) if differing_range else None,
-            dst_color_range=_range(target.full_range) if differing_range else None,
+            src_colorspace=tables[0] if tables else None,
+            dst_colorspace=tables[1] if tables else None,
+            src_color_range=_range(source.full_range),
+            dst_color_range=_range(target.full_range),
             threads=1,
         )
         return replace(frame, format=target, planes=planes_of(converted, target))
 
 
-def _matrices(source: VideoFormat, target: VideoFormat) -> tuple[Colorspace | None, Colorspace | None]:
-    """libswscale's tables for a conversion between two matrices; two ``None`` where there is nothing to convert."""
-    if source.matrix == target.matrix or "unknown" in (source.matrix, target.matrix):
-        return None, None
-    for matrix in (source.matrix, target.matrix):
-        if matrix not in _COLORSPACES:
-            raise UnsupportedFormat(
-                f"can't convert {source} in matrix {source.matrix} to {target} in matrix {target.matrix}: "
-                f"{matrix} is not supported; give both sides the same matrix"
-            )
-    old, new = _COLORSPACES[source.matrix], _COLORSPACES[target.matrix]
-    return (None, None) if old == new else (old, new)
+def common_format(distorted: VideoFormat, reference: VideoFormat, depth: int = 0) -> VideoFormat:
+    """What to convert both sides of a comparison to: the reference's format at ``depth`` bits, or at the deeper side's.
+
+    Raises:
+        UnsupportedFormat: FFmpeg has no such pixel format.
+    """
+    depth = depth or max(distorted.bit_depth, reference.bit_depth)
+    if depth == reference.bit_depth:
+        return reference
+    name = at_depth(reference.pixel_format, depth)
+    return replace(reference, pixel_format=name, bit_depth=depth)
+
+
+def _but_for_depth(source: VideoFormat, target: VideoFormat) -> VideoFormat:
+    return replace(source, matrix=target.matrix, pixel_format=target.pixel_format, bit_depth=target.bit_depth)
+
+
+def _deepened(frame: Frame, shift: int) -> tuple[Plane, ...]:
+    """The same samples with ``shift`` more bits, as libswscale fills them.
+
+    Those of full-range luma are the old ones' upper bits again, so that white stays the largest value; others are zero.
+    """
+    if not shift:
+        return frame.planes
+    depth, planes = frame.format.bit_depth, []
+    for index, plane in enumerate(frame.planes):
+        deep = np.left_shift(plane, shift, dtype=np.uint16)
+        if index == 0 and frame.format.full_range:
+            deep |= plane >> (depth - shift)
+        deep.flags.writeable = False
+        planes.append(deep)
+    return tuple(planes)
 
 
 def to_rgb(frame: Frame, *, max_width: int = 0) -> NDArray[np.uint8]:
@@ -109,7 +150,7 @@ def to_rgb(frame: Frame, *, max_width: int = 0) -> NDArray[np.uint8]:
     width = min(description.width, max_width) if max_width else description.width
     height = max(1, round(description.height * width / description.width))
     guess = Colorspace.ITU709 if description.height >= 720 else Colorspace.ITU601
-    matrix = _COLORSPACES.get(description.matrix, guess)
+    matrix = COLORSPACES.get(description.matrix, guess)
     picture = VideoReformatter().reformat(
         _native(frame),
         width=width,

@@ -11,7 +11,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.sources.decoding import ByteSegment
+from monitor.sources.decoding import ByteSegment, PacketSegment
 from monitor.types import Frame
 
 RATE = 25
@@ -34,8 +34,8 @@ def segment(data: bytes, *, init: bytes = b"", sequence: int = 7) -> ByteSegment
     return ByteSegment("channel", "720p", sequence, START, False, Fraction(2), data, init)
 
 
-def frames_of(data: bytes | ByteSegment, **how: object) -> list[Frame]:
-    one = data if isinstance(data, ByteSegment) else segment(data)
+def frames_of(data: bytes | ByteSegment | PacketSegment, **how: object) -> list[Frame]:
+    one = segment(data) if isinstance(data, bytes) else data
     with one.decode(**how) as decoding:
         return list(decoding.frames(Every()))
 
@@ -70,20 +70,21 @@ def encoded(
     options: Mapping[str, str] | None = None,
     muxing: Mapping[str, str] | None = None,
     milliseconds: Sequence[int] | None = None,
-    color_range: int | None = None,
-    colorspace: int | None = None,
+    rotation: int = 0,
+    **tags: object,
 ) -> bytes:
-    """The pictures as a file in memory, 25 a second or shown at ``milliseconds``."""
+    """The pictures as a file in memory, 25 a second or shown at ``milliseconds``; ``tags`` are the encoder's attributes."""
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container, options=dict(muxing or {})) as output:
         stream = output.add_stream(codec, rate=RATE, options=dict(options or {}))
         first = pictures[0]
         stream.width, stream.height, stream.pix_fmt = first.width, first.height, first.format.name
         stream.codec_context.time_base = Fraction(1, 1000) if milliseconds else Fraction(1, RATE)
-        if color_range is not None:
-            stream.codec_context.color_range = color_range
-        if colorspace is not None:
-            stream.codec_context.colorspace = colorspace
+        for name, value in tags.items():
+            if value is not None:
+                setattr(stream.codec_context, name, value)
+        if rotation:
+            stream.set_display_rotation(rotation)
         for index, frame in enumerate(pictures):
             frame.pts = milliseconds[index] if milliseconds else index
             frame.time_base = Fraction(1, 1000) if milliseconds else Fraction(1, RATE)

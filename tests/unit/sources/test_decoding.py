@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import io
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -197,6 +198,63 @@ def test_jpeg_formats_are_told_by_range_not_by_name() -> None:
 def test_matrix_is_named_as_in_ffmpeg(number: int, name: str) -> None:
     data = encoded([picture(32, 32, "yuv420p")], colorspace=number)
     assert frames_of(data)[0].format.matrix == name
+
+
+@pytest.mark.parametrize(("number", "name"), [(1, "bt709"), (16, "smpte2084"), (18, "arib-std-b67"), (2, "unknown")])
+def test_transfer_is_named_as_in_ffmpeg(number: int, name: str) -> None:
+    data = encoded([picture(32, 32, "yuv420p")], color_trc=number)
+    assert frames_of(data)[0].format.transfer == name
+
+
+@pytest.mark.parametrize(("number", "name"), [(1, "bt709"), (9, "bt2020"), (12, "smpte432"), (2, "unknown")])
+def test_primaries_are_named_as_in_ffmpeg(number: int, name: str) -> None:
+    data = encoded([picture(32, 32, "yuv420p")], color_primaries=number)
+    assert frames_of(data)[0].format.primaries == name
+
+
+@pytest.mark.parametrize("keyframes_only", [False, True])
+@pytest.mark.parametrize("container", ["mpegts", "mp4", "matroska"])
+@pytest.mark.parametrize("aspect", [None, Fraction(1), Fraction(16, 15), Fraction(4, 3)])
+def test_shape_of_samples(container: str, aspect: Fraction | None, keyframes_only: bool) -> None:
+    data = encoded(moving(3), codec="libx264", container=container, sample_aspect_ratio=aspect)
+    found = {frame.format.sample_aspect for frame in frames_of(data, keyframes_only=keyframes_only)}
+    assert found == {aspect or Fraction(0)}
+
+
+def test_shape_of_samples_in_a_run_of_packets() -> None:
+    data = encoded(moving(3), codec="libx264", container="mpegts", sample_aspect_ratio=Fraction(16, 15))
+    assert {frame.format.sample_aspect for frame in frames_of(packet_segment(data))} == {Fraction(16, 15)}
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, -90])
+def test_rotation(degrees: int) -> None:
+    data = encoded(moving(2), codec="libx264", container="mp4", rotation=degrees)
+    assert {abs(frame.format.rotation) for frame in frames_of(data)} == {abs(degrees)}
+
+
+INTERLACED = {"x264-params": "tff=1", "preset": "ultrafast"}
+
+
+def test_coding_in_fields() -> None:
+    fields = encoded(moving(5), codec="libx264", container="mpegts", options=INTERLACED)
+    frames = encoded(moving(5), codec="libx264", container="mpegts")
+    assert {frame.format.interlaced for frame in frames_of(fields)} == {True}
+    assert {frame.format.interlaced for frame in frames_of(frames)} == {False}
+
+
+@pytest.mark.parametrize(("first", "interlaced"), [(3, False), (7, True)])
+def test_coding_in_fields_is_what_most_frames_are(first: int, interlaced: bool) -> None:
+    fields, later = (
+        packet_segment(encoded(moving(count), codec="libx264", container="mpegts", options=options))
+        for count, options in ((first, INTERLACED), (5, {"preset": "ultrafast"}))
+    )
+    shift = first * 90_000 // RATE
+    moved = [replace(packet, pts=packet.pts + shift, dts=packet.dts + shift) for packet in later.packets]
+    frames = frames_of(replace(fields, packets=[*fields.packets, *moved]))
+    assert len(frames) == first + 5
+    assert frames[0].format.interlaced
+    assert frames[-1].format.interlaced is interlaced
+    assert len({frame.format for frame in frames}) == 1
 
 
 # ---- frames outlive their decoder

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from monitor.errors import UnsupportedFormat
-from monitor.sources.scaling import Converter, to_rgb
+from monitor.errors import UnknownName, UnsupportedFormat
+from monitor.sources.scaling import Converter, common_format, to_rgb
 from monitor.types import Frame, VideoFormat
 
 
@@ -55,7 +56,8 @@ def test_identity_of_the_frame_is_kept() -> None:
 @pytest.mark.parametrize("source", [(64, 48), (33, 17), (130, 74), (1, 1)])
 @pytest.mark.parametrize("target", [(64, 48), (35, 19), (128, 72), (2, 2)])
 def test_sizes_may_be_odd(source: tuple[int, int], target: tuple[int, int]) -> None:
-    frame = Converter().convert(flat(video(*source), 100, 90, 200), video(*target))
+    old, new = (video(width, height, sample_aspect=Fraction(height, width)) for width, height in (source, target))
+    frame = Converter().convert(flat(old, 100, 90, 200), new)
     width, height = target
     assert [plane.shape for plane in frame.planes] == [(height, width)] + [(-(-height // 2), -(-width // 2))] * 2
     for plane, value in zip(frame.planes, (100, 90, 200), strict=True):
@@ -149,9 +151,72 @@ def test_a_matrix_without_a_table_is_refused() -> None:
     assert Converter().convert(frame, video(64, 64, matrix="ycgco")).format.width == 64
 
 
+@pytest.mark.parametrize(("full", "white"), [(False, 940), (True, 1023)])
+def test_white_stays_white_at_another_depth(full: bool, white: int) -> None:
+    shallow, deep = video(32, 32, full_range=full), video(32, 32, "yuv420p10le", depth=10, full_range=full)
+    frame = Converter().convert(flat(shallow, white >> 2, 90, 200), deep)
+    assert centre(frame) == [white, 360, 800]
+    assert not any(plane.flags.writeable for plane in frame.planes)
+
+
+def test_what_is_shown_otherwise_is_no_other_format_and_still_refused() -> None:
+    frame = flat(video(32, 32, transfer="smpte2084"), 100, 90, 200)
+    assert frame.format == video(32, 32, transfer="bt709")
+    converter = Converter()
+    for _ in range(2):  # a refusal is not remembered as a permission
+        with pytest.raises(UnsupportedFormat, match="PQ"):
+            converter.convert(frame, video(32, 32, transfer="bt709"))
+    assert converter.convert(frame, video(32, 32)) is frame
+
+
+def test_an_interpolation_has_a_name() -> None:
+    with pytest.raises(UnknownName, match="no interpolation 'bicubik'; did you mean bicubic"):
+        Converter("bicubik")
+    frame = flat(video(32, 32), 100, 90, 200)
+    sharp = Frame(
+        0,
+        Fraction(0),
+        Fraction(0),
+        frame.format,
+        (np.indices((32, 32)).sum(0).astype(np.uint8) % 2 * 200, *frame.planes[1:]),
+    )
+    smooth, blocky = (Converter(name).convert(sharp, video(64, 64)).luma for name in ("bicubic", "neighbor"))
+    assert not np.array_equal(smooth, blocky)
+    assert set(np.unique(blocky)) == {0, 200}
+
+
+# ---- what both sides are brought to
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "depth", "expected"),
+    [
+        (("yuv420p", 8), ("yuv420p", 8), 0, ("yuv420p", 8)),
+        (("yuv420p10le", 10), ("yuv420p", 8), 0, ("yuv420p10le", 10)),
+        (("yuv420p", 8), ("yuv422p10le", 10), 0, ("yuv422p10le", 10)),
+        (("yuv420p", 8), ("yuv420p", 8), 10, ("yuv420p10le", 10)),
+        (("yuv444p12le", 12), ("yuv444p10le", 10), 8, ("yuv444p", 8)),
+        (("yuv420p10le", 10), ("gray", 8), 0, ("gray10le", 10)),
+    ],
+)
+def test_the_deeper_side_decides_unless_a_depth_is_given(
+    old: tuple[str, int], new: tuple[str, int], depth: int, expected: tuple[str, int]
+) -> None:
+    reference = video(64, 48, new[0], depth=new[1], transfer="bt709")
+    common = common_format(video(32, 24, old[0], depth=old[1]), reference, depth)
+    assert (common.pixel_format, common.bit_depth) == expected
+    assert replace(common, pixel_format=new[0], bit_depth=new[1]) == reference
+    assert common.transfer == "bt709"
+
+
+def test_a_depth_that_ffmpeg_does_not_have_is_refused() -> None:
+    with pytest.raises(UnsupportedFormat, match="no yuv411p of 10 bits"):
+        common_format(video(64, 48), video(64, 48, "yuv411p"), 10)
+
+
 def test_one_converter_serves_formats_in_turn() -> None:
     converter = Converter()
-    targets = [video(64, 64), video(32, 16), video(64, 64, "yuv444p"), video(64, 64)]
+    targets = [video(64, 64), video(32, 32), video(64, 64, "yuv444p"), video(64, 64)]
     assert [converter.convert(flat(video(48, 48), 100, 90, 200), target).format for target in targets] == targets
 
 

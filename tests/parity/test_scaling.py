@@ -1,0 +1,112 @@
+"""Frames in another size, depth, sampling, range or matrix: sample for sample what FFmpeg's filter ``scale`` gives."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import imageio_ffmpeg
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from monitor.sources.scaling import SCALINGS, Converter
+from monitor.types import Frame, Plane, VideoFormat
+from tests.parity import filters
+
+SMALL = (320, 180)
+
+
+def form(size: tuple[int, int], pixel_format: str, **more: Any) -> VideoFormat:
+    made = filters.video_format(*size, pixel_format)
+    return replace(made, sample_aspect=Fraction(size[1], size[0]), **more)  # whatever the size, the shape is one
+
+
+def frame(kind: VideoFormat) -> Frame:
+    """Waves under noise that reaches the ends of the range."""
+    random = np.random.default_rng(kind.width + kind.bit_depth)
+    planes: list[Plane] = []
+    for height, width in [(kind.height, kind.width), *[(kind.chroma_height, kind.chroma_width)] * 2]:
+        y, x = np.mgrid[:height, :width]
+        picture = 120 + 70 * np.sin(x / 7) * np.cos(y / 5) + random.normal(0, 40, (height, width))
+        codes = np.clip(np.rint(picture * (1 << (kind.bit_depth - 8))), 0, kind.peak)
+        plane: Plane = codes.astype(np.uint8) if kind.bit_depth == 8 else codes.astype(np.uint16)
+        plane.flags.writeable = False
+        planes.append(plane)
+    return Frame(0, Fraction(0), Fraction(1, 25), kind, tuple(planes))
+
+
+def filtered(item: Frame, target: VideoFormat, graph: str) -> list[NDArray[Any]]:
+    """The planes that FFmpeg makes of the frame."""
+    source = item.format
+    given = ["-f", "rawvideo", "-s", f"{source.width}x{source.height}", "-pix_fmt", source.pixel_format]
+    given += ["-color_range", "pc" if source.full_range else "tv", "-i", "-"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *given, "-vf", graph, "-f", "rawvideo"]
+    pixels = b"".join(plane.tobytes() for plane in item.planes)
+    done = subprocess.run(
+        [*command, "-pix_fmt", target.pixel_format, "-"], input=pixels, capture_output=True, timeout=60, check=True
+    )
+    shapes = [(target.height, target.width), *[(target.chroma_height, target.chroma_width)] * 2]
+    samples = np.frombuffer(done.stdout, np.uint8 if target.bit_depth == 8 else np.uint16)
+    ends = np.cumsum([height * width for height, width in shapes])
+    assert samples.size == ends[-1]
+    return [part.reshape(shape) for part, shape in zip(np.split(samples, ends[:-1]), shapes, strict=True)]
+
+
+def assert_equal(source: VideoFormat, target: VideoFormat, graph: str, scaling: str = "bicubic") -> None:
+    item = frame(source)
+    ours = Converter(scaling).convert(item, target)
+    for plane, theirs in zip(ours.planes, filtered(item, target, graph), strict=True):
+        np.testing.assert_array_equal(plane, theirs)
+        assert not plane.flags.writeable
+
+
+@pytest.mark.parametrize("scaling", SCALINGS)
+@pytest.mark.parametrize(
+    ("size", "goal"),
+    [((320, 180), (640, 360)), ((320, 180), (213, 121)), ((333, 201), (854, 480)), ((720, 576), (1024, 576))],
+)
+def test_every_interpolation(scaling: str, size: tuple[int, int], goal: tuple[int, int]) -> None:
+    graph = f"scale={goal[0]}:{goal[1]}:flags={scaling}"
+    assert_equal(form(size, "yuv420p"), form(goal, "yuv420p"), graph, scaling)
+
+
+@pytest.mark.parametrize("goal", [SMALL, (640, 360)], ids=["same size", "scaled"])
+@pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("yuv420p", "yuv420p10le"),
+        ("yuv420p", "yuv420p12le"),
+        ("yuv420p10le", "yuv420p12le"),
+        ("yuv422p", "yuv422p16le"),
+        ("yuv420p10le", "yuv420p"),
+        ("yuv420p12le", "yuv420p10le"),
+        ("yuv420p", "yuv444p"),
+        ("yuv444p", "yuv420p"),
+        ("yuv422p10le", "yuv420p"),
+    ],
+)
+def test_depths_and_sampling(old: str, new: str, full: bool, goal: tuple[int, int]) -> None:
+    assert_equal(
+        form(SMALL, old, full_range=full), form(goal, new, full_range=full), f"scale={goal[0]}:{goal[1]}:flags=bicubic"
+    )
+
+
+@pytest.mark.parametrize("name", ["yuv420p", "yuv420p10le", "yuv444p"])
+@pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])
+def test_ranges(name: str, full: bool) -> None:
+    graph = f"scale=flags=bicubic:out_range={'tv' if full else 'pc'}"
+    assert_equal(form(SMALL, name, full_range=full), form(SMALL, name, full_range=not full), graph)
+
+
+@pytest.mark.parametrize("name", ["yuv420p", "yuv420p10le", "yuv444p"])
+@pytest.mark.parametrize(
+    ("old", "new"), [("smpte170m", "bt709"), ("bt709", "smpte170m"), ("bt709", "bt2020nc"), ("smpte240m", "bt709")]
+)
+def test_matrices(old: str, new: str, name: str) -> None:
+    names = {"bt2020nc": "bt2020"}
+    graph = f"scale=flags=bicubic:in_color_matrix={names.get(old, old)}:out_color_matrix={names.get(new, new)}"
+    assert_equal(form(SMALL, name, matrix=old), form(SMALL, name, matrix=new), graph)
