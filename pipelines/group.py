@@ -333,7 +333,7 @@ class StreamGroup:
                 burst_every_seconds=sampling.burst_every_seconds,
             ),
             scorers=create_all([(spec.name, {}) for spec in metrics]),
-            convert=Converter().convert,
+            convert=Converter().matched,
             observe=self._time,
             timer=self._clock.monotonic,
         )

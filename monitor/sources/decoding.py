@@ -18,6 +18,7 @@ import av
 import av.error
 
 from monitor.errors import BadMedia, NoVideo
+from monitor.sampling import Every
 from monitor.sources.pixels import planar, planes_of, video_format
 from monitor.types import Frame, VideoFormat
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-    from monitor.protocols import Sampler
+    from monitor.protocols import EncodedSegment, Sampler
 
     VideoPacket = av.Packet[Any]
 
@@ -304,6 +305,20 @@ def stream_decoding(
         aspect if aspect != context.sample_aspect_ratio else None,
     )
     return decoding.owning(container)
+
+
+def look(segment: EncodedSegment, frames: int = 8) -> VideoFormat:
+    """The format of a segment's pictures as its first few tell: enough to know whether most are interlaced.
+
+    Raises:
+        SourceError: it can't be opened, or none of its pictures can be decoded.
+    """
+    with segment.decode() as decoding:
+        for _ in islice(decoding.frames(Every()), frames):
+            pass
+        if decoding.format is None:
+            raise BadMedia(f"{segment.stream}/{segment.rendition}: no picture could be decoded", reason="decode")
+        return decoding.format
 
 
 def nominal_rate(stream: VideoStream) -> Fraction:

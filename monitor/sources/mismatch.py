@@ -41,17 +41,8 @@ def check(distorted: VideoFormat, reference: VideoFormat) -> None:
     What one side does not say about itself is taken to be as on the other.
 
     Raises:
-        UnsupportedFormat: they differ in dynamic range, interlacing, rotation, the shape of the picture, or a matrix
-            that can't be converted.
+        UnsupportedFormat: they differ in interlacing, or as ``check_samples`` says.
     """
-    matrices(distorted.matrix, reference.matrix)
-    ranges = _dynamic_range(distorted), _dynamic_range(reference)
-    if all(ranges) and ranges[0] != ranges[1]:
-        raise UnsupportedFormat(
-            f"can't compare {distorted} in {ranges[0]} ({distorted.transfer}) with a reference in {ranges[1]} "
-            f"({reference.transfer}): equal samples are unequal light; convert one side to the other's transfer (FFmpeg: "
-            "zscale and tonemap), or correct its tag where that is wrong"
-        )
     if distorted.interlaced != reference.interlaced:
         raise UnsupportedFormat(
             f"can't compare {_scan(distorted)} {distorted} with {_scan(reference)} {reference}: the fields of two moments "
@@ -62,6 +53,24 @@ def check(distorted: VideoFormat, reference: VideoFormat) -> None:
         raise UnsupportedFormat(
             f"can't convert interlaced {distorted} to {reference}: that would mix its fields; deinterlace both sides first "
             "(FFmpeg: bwdif)"
+        )
+    check_samples(distorted, reference)
+
+
+def check_samples(distorted: VideoFormat, reference: VideoFormat) -> None:
+    """``check`` without what only many frames can tell: whether a video is interlaced.
+
+    Raises:
+        UnsupportedFormat: they differ in dynamic range, rotation, the shape of the picture, or a matrix that can't be
+            converted.
+    """
+    matrices(distorted.matrix, reference.matrix)
+    ranges = _dynamic_range(distorted), _dynamic_range(reference)
+    if all(ranges) and ranges[0] != ranges[1]:
+        raise UnsupportedFormat(
+            f"can't compare {distorted} in {ranges[0]} ({distorted.transfer}) with a reference in {ranges[1]} "
+            f"({reference.transfer}): equal samples are unequal light; convert one side to the other's transfer (FFmpeg: "
+            "zscale and tonemap), or correct its tag where that is wrong"
         )
     if distorted.rotation != reference.rotation:
         raise UnsupportedFormat(

@@ -10,7 +10,7 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from monitor.errors import UnknownName
-from monitor.sources.mismatch import check
+from monitor.sources.mismatch import check, check_samples
 from monitor.sources.pixels import COLORSPACES, at_depth, matrices, planes_of
 
 if TYPE_CHECKING:
@@ -77,18 +77,27 @@ class Converter:
         self._interpolation = SCALINGS[scaling]
         self._checked: tuple[VideoFormat, VideoFormat] | None = None
 
+    def matched(self, frame: Frame, target: VideoFormat) -> Frame:
+        """``frame`` in the format of ``target``, if the two mean pictures that can be compared.
+
+        Raises:
+            UnsupportedFormat: they don't (``monitor.sources.mismatch.check``).
+        """
+        source = frame.format
+        if self._checked is None or self._checked[0] is not source or self._checked[1] is not target:
+            check(source, target)
+            self._checked = source, target
+        return self.convert(frame, target)
+
     def convert(self, frame: Frame, target: VideoFormat) -> Frame:
         """``frame`` in the size, pixel format, range and matrix of ``target``; itself where nothing differs.
 
         An unknown matrix is taken to be the other side's: guessing one would change colours that were right.
 
         Raises:
-            UnsupportedFormat: the two differ in something that can't be converted (``monitor.sources.mismatch.check``).
+            UnsupportedFormat: the two differ in a matrix that libswscale can't convert.
         """
         source = frame.format
-        if self._checked is None or self._checked[0] is not source or self._checked[1] is not target:
-            check(source, target)
-            self._checked = source, target
         if source == target:
             return frame
         tables = matrices(source.matrix, target.matrix)
@@ -114,8 +123,10 @@ def common_format(distorted: VideoFormat, reference: VideoFormat, depth: int = 0
     """What to convert both sides of a comparison to: the reference's format at ``depth`` bits, or at the deeper side's.
 
     Raises:
-        UnsupportedFormat: FFmpeg has no such pixel format.
+        UnsupportedFormat: the two can't be compared (``monitor.sources.mismatch.check_samples``), or there is no such
+            pixel format.
     """
+    check_samples(distorted, reference)
     depth = depth or max(distorted.bit_depth, reference.bit_depth)
     if depth == reference.bit_depth:
         return reference

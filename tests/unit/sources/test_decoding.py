@@ -20,6 +20,7 @@ from monitor.sources.decoding import (
     EncodedPacket,
     PacketSegment,
     best_video,
+    look,
     stream_start,
 )
 from monitor.sources.pixels import planar_format
@@ -255,6 +256,16 @@ def test_coding_in_fields_is_what_most_frames_are(first: int, interlaced: bool) 
     assert frames[0].format.interlaced
     assert frames[-1].format.interlaced is interlaced
     assert len({frame.format for frame in frames}) == 1
+
+
+def test_a_first_look_tells_the_format() -> None:
+    data = encoded(moving(12), codec="libx264", container="mp4", options=INTERLACED, sample_aspect_ratio=Fraction(4, 3))
+    seen = look(segment(data))
+    assert (seen.width, seen.interlaced, seen.sample_aspect) == (64, True, Fraction(4, 3))
+    whole = x264(25)
+    first = whole.index(b"\x00\x00\x00\x01\x67")
+    with pytest.raises(BadMedia):
+        look(segment(whole[:first] + bytes(len(whole) - first)))
 
 
 # ---- frames outlive their decoder

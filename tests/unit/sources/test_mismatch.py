@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from monitor.errors import UnsupportedFormat
-from monitor.sources.mismatch import check, differences
+from monitor.sources.mismatch import check, check_samples, differences
 from monitor.types import VideoFormat
 
 HD = VideoFormat(1920, 1080, "yuv420p", chroma_width=960, chroma_height=540)
@@ -125,6 +125,7 @@ def test_fields_are_no_frames() -> None:
     assert "can't compare interlaced 1920x1080 yuv420p with progressive" in refused(of(interlaced=True), HD)
     assert "can't compare progressive 1920x1080 yuv420p with interlaced" in refused(HD, of(interlaced=True))
     assert "bwdif" in refused(HD, of(interlaced=True))
+    check_samples(HD, of(interlaced=True))
 
 
 def test_fields_beside_fields_are_said_and_never_mixed() -> None:

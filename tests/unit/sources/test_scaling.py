@@ -56,8 +56,7 @@ def test_identity_of_the_frame_is_kept() -> None:
 @pytest.mark.parametrize("source", [(64, 48), (33, 17), (130, 74), (1, 1)])
 @pytest.mark.parametrize("target", [(64, 48), (35, 19), (128, 72), (2, 2)])
 def test_sizes_may_be_odd(source: tuple[int, int], target: tuple[int, int]) -> None:
-    old, new = (video(width, height, sample_aspect=Fraction(height, width)) for width, height in (source, target))
-    frame = Converter().convert(flat(old, 100, 90, 200), new)
+    frame = Converter().convert(flat(video(*source), 100, 90, 200), video(*target))
     width, height = target
     assert [plane.shape for plane in frame.planes] == [(height, width)] + [(-(-height // 2), -(-width // 2))] * 2
     for plane, value in zip(frame.planes, (100, 90, 200), strict=True):
@@ -165,8 +164,18 @@ def test_what_is_shown_otherwise_is_no_other_format_and_still_refused() -> None:
     converter = Converter()
     for _ in range(2):  # a refusal is not remembered as a permission
         with pytest.raises(UnsupportedFormat, match="PQ"):
-            converter.convert(frame, video(32, 32, transfer="bt709"))
-    assert converter.convert(frame, video(32, 32)) is frame
+            converter.matched(frame, video(32, 32, transfer="bt709"))
+    assert converter.matched(frame, video(32, 32)) is frame
+    with pytest.raises(UnsupportedFormat, match="PQ"):
+        common_format(frame.format, video(32, 32, transfer="bt709"))
+
+
+def test_pairs_are_matched_in_turn() -> None:
+    converter = Converter()
+    for target in (video(64, 64), video(32, 32), video(64, 64)):
+        assert converter.matched(flat(video(32, 32), 100, 90, 200), target).format == target
+    with pytest.raises(UnsupportedFormat, match="interlaced"):
+        converter.matched(flat(video(32, 32), 100, 90, 200), video(64, 64, interlaced=True))
 
 
 def test_an_interpolation_has_a_name() -> None:
