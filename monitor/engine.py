@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from monitor.aggregation import pool_segment
 from monitor.errors import SourceError, UnsupportedFormat
-from monitor.pairing import Convert, ReferenceReader, ReferenceWindow, placement
-from monitor.protocols import Delayed, MetricSpec, Reference, Scorer
+from monitor.pairing import FALLBACK_TOLERANCE, Convert, ReferenceReader, ReferenceWindow, placement
+from monitor.protocols import Delayed, MetricSpec, Reference, Scorer, Temporal
 from monitor.types import EventKind, Frame, FramePair, Score, Segment, SegmentResult, SourceEvent, VideoFormat
 
 if TYPE_CHECKING:
@@ -54,6 +54,11 @@ class _Member:
     @property
     def full_reference(self) -> bool:
         return self.spec.reference is Reference.FULL
+
+    @property
+    def before(self) -> int:
+        """How many reference frames before a pair's it looks at."""
+        return self.scorer.before if isinstance(self.scorer, Temporal) else 0
 
     @property
     def failing(self) -> bool:
@@ -138,6 +143,8 @@ class SegmentScorer:
     _codec: str = field(default="", init=False)
     _referenced: bool | None = field(default=None, init=False)
     _inconvertible: tuple[VideoFormat, VideoFormat] | None = field(default=None, init=False)
+    _shown: tuple[Fraction, Fraction] | None = field(default=None, init=False)
+    """When the latest reference frame that the metrics saw was shown, on the common timeline."""
 
     def __post_init__(self) -> None:
         self._members = [_Member(scorer) for scorer in self.scorers]
@@ -146,6 +153,11 @@ class SegmentScorer:
     def full_reference(self) -> bool:
         """Whether any metric needs a reference."""
         return any(member.full_reference for member in self._members)
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether the last frame of a segment is scored with the reference frame that follows."""
+        return any(member.full_reference and isinstance(member.scorer, Delayed) for member in self._members)
 
     def score(self, segment: EncodedSegment, reference: ReferenceWindow | None = None) -> Outcome:
         """Decode, sample, pair and score one segment.
@@ -198,7 +210,7 @@ class SegmentScorer:
 
     def _break(self) -> None:
         """Forget earlier frames and where they ended: what comes next does not follow them."""
-        self._end = None
+        self._end = self._shown = None
         self.sampler.reset()
         for member in self._members:
             member.scorer.reset()
@@ -253,6 +265,8 @@ class _Pass:
         self.sampled = 0
         self.paired = 0
         self._seconds: dict[str, float] = {}
+        self._owes = False
+        """Whether metrics may wait for the reference frame after the latest pair's."""
 
     def run(self, decoded: DecodedSegment) -> None:
         """Score every frame that the sampler wants."""
@@ -263,7 +277,7 @@ class _Pass:
             if self._reference.has_utc is not self._segment.has_utc:
                 self._loop(decoded, None, Fraction(0))  # no common timeline
             else:
-                with self._reference.reader() as reader:
+                with self._reference.reader(max(member.before for member in self._owner._members)) as reader:
                     self._loop(decoded, reader, offset)
         for metric, seconds in self._seconds.items():
             self._owner.observe(metric, seconds)
@@ -305,8 +319,11 @@ class _Pass:
                 self._score_beside(frame, reader, offset)
         if first:
             self._check_continuity(decoded)  # decoded, though nothing of it was sampled
+        if reader is not None:
+            self._settle(reader)
         for member in owner._members:
-            self._flush(member)
+            if not member.full_reference:
+                self._flush(member)
         if decoded.end is None or decoded.start is None:
             owner._break()
         else:
@@ -341,12 +358,15 @@ class _Pass:
                 self._apply(member, frame, frame.format)
 
     def _score_beside(self, frame: Frame, reader: ReferenceReader, offset: Fraction) -> None:
-        owner = self._owner
-        found = reader.frame_at(frame.pts + offset, frame.duration)
+        owner, moment = self._owner, frame.pts + offset
+        if not self._goes_on(moment):
+            self._settle(reader)
+        found = reader.frame_at(moment, frame.duration)
         if found is None:
             return
         try:
-            pair = FramePair(owner.convert(frame, found.format), found)
+            encoded = frame.format if frame.format != found.format else None
+            pair = FramePair(owner.convert(frame, found.format), found, encoded)
         except UnsupportedFormat as error:
             if owner._inconvertible != (frame.format, found.format):
                 owner._inconvertible = (frame.format, found.format)
@@ -355,12 +375,44 @@ class _Pass:
                         owner._refuse(member, error)
             return
         self.paired += 1
+        lead = self._lead_in(reader, found)
+        owner._shown, self._owes = reader.span, True
         for member in owner._members:
             if member.full_reference:
-                self._apply(member, pair, found.format)
+                self._apply(member, pair, found.format, lead)
 
-    def _apply(self, member: _Member, item: Frame | FramePair, video_format: VideoFormat) -> None:
-        """Score one item with one metric."""
+    def _goes_on(self, moment: Fraction) -> bool:
+        """Whether the reference frame shown at a moment is the latest that the metrics saw, or the one after that."""
+        if self._owner._shown is None:
+            return False
+        start, end = self._owner._shown
+        tolerance = (end - start) / 2 or FALLBACK_TOLERANCE
+        return start - tolerance < moment <= end + tolerance
+
+    def _settle(self, reader: ReferenceReader) -> None:
+        """Take the scores owed for pairs that no other follows at once: they need to see what the reference shows next."""
+        members = [member for member in self._owner._members if member.full_reference and isinstance(member.scorer, Delayed)]
+        if self._owes and members:
+            following = reader.after()
+            for member in members:
+                self._flush(member, following)
+        self._owes = False
+
+    def _lead_in(self, reader: ReferenceReader, found: Frame) -> list[Frame]:
+        """What the reference shows before a frame that does not come right after the latest that the metrics saw."""
+        span = reader.span
+        if self._owes or span is None or self._goes_on(span[0]):
+            return []
+        frames = reader.before()
+        for index, frame in reversed(list(enumerate(frames))):
+            if frame.format != found.format:
+                return frames[index + 1 :]
+        return frames
+
+    def _apply(
+        self, member: _Member, item: Frame | FramePair, video_format: VideoFormat, lead: Sequence[Frame] = ()
+    ) -> None:
+        """Score one item with one metric, after what leads in."""
         changed = member.format != video_format
         if changed:
             self._flush(member)
@@ -369,13 +421,17 @@ class _Pass:
         with self._guarded(member):
             if changed:
                 member.prepare(video_format)
+            if lead and isinstance(member.scorer, Temporal) and member.before:
+                member.scorer.lead_in(lead[-member.before :])
             self.scores.extend(member.score(item))
 
-    def _flush(self, member: _Member) -> None:
-        """Take the scores that one metric still owes."""
+    def _flush(self, member: _Member, following: Frame | None = None) -> None:
+        """Take the scores that one metric still owes, before a frame that follows if that is of the same format."""
         if isinstance(member.scorer, Delayed) and member.format and not (member.refused or member.failing):
+            if following is not None and following.format != member.format:
+                following = None
             with self._guarded(member):
-                self.scores.extend(member.checked(member.scorer.flush()))
+                self.scores.extend(member.checked(member.scorer.flush(following)))
 
     @contextmanager
     def _guarded(self, member: _Member) -> Iterator[None]:

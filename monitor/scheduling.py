@@ -2,8 +2,10 @@
 
 One thread a source fetches encoded segments into that rendition's bounded inbox. A small pool of workers scores: the
 rendition whose oldest segment has waited longest goes first, each rendition in order and never twice at a time. A rendition
-with a reference waits until the reference covers the segment, or until ``reference_wait`` has passed. When a live inbox is
-full its oldest segment is dropped and counted; a file's source waits instead.
+with a reference waits until the reference covers the segment, or until ``reference_wait`` has passed. Where a metric looks
+at the frame after (VMAF), it waits for one reference frame more: with a reference that comes in segments of the same length
+and at the same time, a segment's duration longer. When a live inbox is full its oldest segment is dropped and counted; a
+file's source waits instead.
 """
 
 from __future__ import annotations
@@ -56,8 +58,11 @@ Message = Scored | SourceEvent | Failed
 class _Waiting:
     segment: EncodedSegment
     arrived: float
-    end: Fraction
+    start: Fraction
     """On the timeline shared with the reference."""
+    end: Fraction
+    alone: bool = False
+    """Whether the reference frame that follows can't be waited for: nothing more fits into the window before."""
 
 
 @dataclass(slots=True, eq=False)
@@ -228,13 +233,13 @@ class Scheduler:
                 self._change.wait(0.5)
 
     def _accept(self, lane: Lane, segment: EncodedSegment) -> None:
-        end = Fraction(0)
+        start = end = Fraction(0)
         if lane.reference is not None:
             try:
-                _, end, _ = placement(segment)
+                start, end, _ = placement(segment)
             except SourceError:
-                end = Fraction(0)  # scoring will say what is wrong with it
-        waiting = _Waiting(segment, self._monotonic(), end)
+                start = end = Fraction(0)  # scoring will say what is wrong with it
+        waiting = _Waiting(segment, self._monotonic(), start, end)
         with self._change:
             if lane.source.live:
                 while lane._inbox and lane._bytes + segment.size > lane.max_bytes:
@@ -277,7 +282,7 @@ class Scheduler:
     def _add_reference(self, feed: ReferenceFeed, segment: EncodedSegment) -> None:
         if not feed.source.live:
             with self._change:
-                while feed.window.full(segment.size) and not self._stopping and not self._starving(feed):
+                while feed.window.full(segment.size) and not self._stopping and not self._starving(feed, segment.size):
                     self._change.wait(0.5)
         try:
             feed.window.add(segment)
@@ -298,13 +303,24 @@ class Scheduler:
         with self._change:
             self._change.notify_all()
 
-    def _starving(self, feed: ReferenceFeed) -> bool:
+    def _starving(self, feed: ReferenceFeed, size: int) -> bool:
         """Whether some rendition can't go on without more of the reference, or none is left that needs what is there.
 
         One that waits for its own source is no reason to read on: what it will ask for would be pushed out of the window.
+        And one that waits for the frame that follows goes on without it where ``size`` more bytes would push out what it
+        needs.
         """
-        waits = any(lane._inbox and not lane._busy and not feed.window.ready(lane._inbox[0].end) for lane in feed.lanes)
-        return waits or all(lane._fed and not lane._inbox and not lane._busy for lane in feed.lanes)
+        for lane in feed.lanes:
+            if lane._inbox and not lane._busy:
+                waiting = lane._inbox[0]
+                if not feed.window.ready(waiting.end):
+                    return True
+                if not self._covered(lane, feed.window):
+                    if feed.window.has_room(size, waiting.start):
+                        return True
+                    waiting.alone = True
+                    self._change.notify_all()
+        return all(lane._fed and not lane._inbox and not lane._busy for lane in feed.lanes)
 
     def _fail(self, source: Source, error: Exception) -> None:
         """Tell that a source has failed for good."""
@@ -371,7 +387,12 @@ class Scheduler:
     def _ready(self, lane: Lane) -> bool:
         """Whether the reference covers the lane's next segment, or waiting for it is over."""
         waiting = lane._inbox[0]
-        if lane.reference is None or lane.reference.ready(waiting.end):
+        if lane.reference is None or self._covered(lane, lane.reference):
             return True
         waited = self._monotonic() - waiting.arrived
         return lane.source.live and waited > self._reference_wait * max(float(waiting.segment.duration), 1.0)
+
+    def _covered(self, lane: Lane, reference: ReferenceWindow) -> bool:
+        """Whether the reference has, or has not and never will, all that scoring the lane's next segment looks at."""
+        waiting = lane._inbox[0]
+        return reference.ready(waiting.end, following=lane.scorer.looks_ahead and not waiting.alone)

@@ -142,9 +142,9 @@ class Motion3Track:
                 return
             yield from self._advance(following)
             self._steps, self._begins = steps, begins
-        if steps[-1].difference is not None:
+        elif steps[-1].difference is not None:
             yield from self._tell(steps[-1], steps[-1].difference)
-        elif begins:
+        if begins and all(step.difference is None for step in steps):  # too few to compare
             for step in steps:
                 yield from self._tell(step, 0.0, averaged=False)
 

@@ -170,7 +170,7 @@ class Late(Mean):
                 yield Score("late", float(frame.luma.mean() - owed.luma.mean()), owed.index, owed.pts)
             self.pending = frame
 
-    def flush(self) -> Iterator[Score]:
+    def flush(self, following: Frame | None = None) -> Iterator[Score]:
         owed, self.pending = self.pending, None
         if self.breaks:
             raise RuntimeError("a bug")

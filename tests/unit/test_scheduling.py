@@ -70,6 +70,7 @@ class FakeScorer:
     active: int = 0
     overlapped: bool = False
     fail_on: int | None = None
+    looks_ahead: bool = False
 
     def score(self, segment, reference):
         self.active += 1
@@ -232,7 +233,7 @@ def test_a_recorded_reference_never_runs_ahead_of_the_window():
             missing.append(segment.sequence)
         return FakeScorer.score(scorer, segment, against)
 
-    lane.scorer = type("Checking", (), {"score": staticmethod(score)})()
+    lane.scorer = type("Checking", (), {"score": staticmethod(score), "looks_ahead": False})()
     run(build(outbox, workers=1), [lane], [ReferenceFeed(reference, window, [lane])])
     assert scorer.seen == list(range(40))
     assert missing == []
