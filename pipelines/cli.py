@@ -96,49 +96,38 @@ def score(
     verbose: options.Verbose = False,
 ) -> None:
     """Score files without a reference: blur, blockiness, noise, exposure, black, freeze, SI/TI ..."""
-    from pipelines.scoring import run_scoring
+    from pipelines.scoring import Delivery, run_scoring
 
     configure_logging(verbose=verbose)
-    code = run_scoring(
-        files,
-        None,
-        _names(metrics),
-        sampling=sampling,
-        per_second=rate,
-        output=output,
-        output_format=output_format,
-        quiet=quiet,
-    )
-    raise typer.Exit(code)
+    delivery = Delivery(output, output_format, quiet)
+    raise typer.Exit(run_scoring(files, _names(metrics), delivery, sampling=sampling, per_second=rate))
 
 
 @app.command()
 def compare(
-    distorted: options.Distorted,
-    reference: options.ReferenceFile,
+    files: options.Compared,
+    reference: options.ReferenceFile = None,
     metrics: options.Metrics = None,
     sampling: options.Sampling = "every",
     rate: options.PerSecond = 2.0,
+    num_frames: options.NumFrames = None,
+    threads: options.Threads = 0,
     output: options.Output = None,
     output_format: options.OutputFormat = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
-    """Score a file beside its reference: PSNR, SSIM. Frames are paired by presentation time from each file's first frame."""
-    from pipelines.scoring import run_scoring
+    """Compare encodes with what they were made from. Frames are paired by presentation time from each file's first frame."""
+    from pipelines.comparing import Settings
+    from pipelines.scoring import Delivery, run_comparison
 
     configure_logging(verbose=verbose)
-    code = run_scoring(
-        [distorted],
-        reference,
-        _names(metrics),
-        sampling=sampling,
-        per_second=rate,
-        output=output,
-        output_format=output_format,
-        quiet=quiet,
-    )
-    raise typer.Exit(code)
+    encodes = list(files)
+    original = reference or (encodes.pop() if len(encodes) > 1 else None)
+    if original is None:
+        raise ConfigError(f"nothing to compare {encodes[0]} with; give the reference after it, or with -r")
+    settings = Settings(sampling, rate, threads, num_frames)
+    raise typer.Exit(run_comparison(encodes, original, _names(metrics), Delivery(output, output_format, quiet), settings))
 
 
 @app.command()

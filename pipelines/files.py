@@ -1,4 +1,4 @@
-"""``vqmon score`` and ``vqmon compare``: every frame of files, through the same engine as a live stream."""
+"""``vqmon score``: every frame of a file, through the same engine as a live stream; and what comparing files gives, too."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.engine import SegmentScorer
 from monitor.errors import ConfigError, SourceError, UnsupportedFormat
-from monitor.pairing import ReferenceWindow
 from monitor.protocols import MetricSpec, Reference, Sampler
 from monitor.sampling import create_sampler
 from monitor.scorers import create_all, resolve, specs
@@ -91,15 +90,14 @@ def choose_metrics(names: Sequence[str], reference: Reference) -> tuple[MetricSp
 
     Raises:
         UnknownName: a name is no metric.
-        ConfigError: a metric is of the other kind.
+        ConfigError: a metric needs a reference, and there is none.
     """
     if not names:
         return tuple(spec for spec in specs() if spec.reference is reference and spec.default)
     chosen = resolve(names)
     for spec in chosen:
-        if spec.reference is not reference:
-            other = "vqmon compare DIST REF" if spec.reference is Reference.FULL else "vqmon score FILE"
-            raise ConfigError(f"{spec.name} is a {spec.reference} metric; use `{other} -m {spec.name}`")
+        if spec.reference is Reference.FULL and reference is Reference.NONE:
+            raise ConfigError(f"{spec.name} is a {spec.reference} metric; use `vqmon compare DIST REF -m {spec.name}`")
     return tuple(chosen)
 
 
@@ -107,13 +105,12 @@ def score_file(
     path: str,
     metrics: Sequence[MetricSpec],
     *,
-    reference: str | None = None,
     sampling: str = "every",
     per_second: float = 2.0,
     threads: int = 1,
     progress: Progress = lambda _reached, _end: None,
 ) -> FileScores:
-    """Score one file, beside its reference where that is given.
+    """Score one file without a reference.
 
     Raises:
         SourceError: a file can't be read, or has no pictures.
@@ -126,8 +123,6 @@ def score_file(
     segment = FileSegment(path, now, name)
     announced = segment.announced()
     segment.duration = announced or Fraction(0)
-    original = FileSegment(reference, now, name, rendition="reference") if reference is not None else None
-    window = _window(original) if original is not None else None
     refused: dict[str, str] = {}
     scorer = SegmentScorer(
         stream=name,
@@ -140,39 +135,26 @@ def score_file(
         on_refused=refused.__setitem__,
     )
     try:
-        outcome = scorer.score(segment, window)
+        outcome = scorer.score(segment)
     finally:
         scorer.close()
     result = outcome.result
     if not result.segment.frames_decoded:
         detail = outcome.events[0].detail if outcome.events else "no picture could be decoded"
         raise SourceError(detail if path in detail else f"{path}: {detail}", reason="decode")
-    if original is not None and not result.segment.frames_paired and not refused:
-        raise SourceError(f"no frame of {path} is shown at the time of a frame of {reference}; nothing to compare")
     flags = [Flag("damaged", event.detail) for event in outcome.events if event.kind is EventKind.DECODE_ERROR]
     if announced is not None and not sampler.keyframes_only:
-        flags += _truncation(segment, announced)
-    if original is not None:
-        flags += _pairing(segment, original, result)
+        flags += truncation(segment, announced)
     flags += (Flag("refused", detail) for detail in dict.fromkeys(refused.values()))
-    flags += _silent(metrics, result, refused)
+    flags += silent(metrics, result, refused)
     if not result.scores:
         why = "; ".join(flag.detail for flag in flags) or "no frame was sampled"
         raise UnsupportedFormat(f"{path}: nothing could be scored: {why}")
-    scored = original.decoding if original is not None else None
-    form = scored.format if scored is not None else result.segment.format
-    return FileScores(path, reference, tuple(metrics), result, tuple(flags), format=form)
+    return FileScores(path, None, tuple(metrics), result, tuple(flags), format=result.segment.format)
 
 
-def _window(original: FileSegment) -> ReferenceWindow:
-    """The whole reference; its frames are asked for once and in order, so that none needs to be kept."""
-    window = ReferenceWindow(max_bytes=original.size, max_frame_bytes=0)
-    window.add(original)
-    window.end()
-    return window
-
-
-def _truncation(segment: FileSegment, announced: Fraction) -> Iterator[Flag]:
+def truncation(segment: FileSegment, announced: Fraction) -> Iterator[Flag]:
+    """Whether a file ended earlier than it announces."""
     end = segment.decoding.end if segment.decoding is not None else None
     if end is not None and end < announced - TRUNCATION_SECONDS:
         detail = (
@@ -181,42 +163,7 @@ def _truncation(segment: FileSegment, announced: Fraction) -> Iterator[Flag]:
         yield Flag("truncated", detail)
 
 
-def _pairing(segment: FileSegment, original: FileSegment, result: SegmentResult) -> Iterator[Flag]:
-    """What the reader of a comparison should know about the two files."""
-    facts, reference = result.segment, original.decoding
-    if 0 < facts.frames_paired < facts.frames_sampled:
-        missing = facts.frames_sampled - facts.frames_paired
-        yield Flag("unpaired", f"{missing} of {facts.frames_sampled} frames have no reference frame at their time; left out")
-    if reference is None or segment.decoding is None:
-        return
-    if reference.decode_errors:
-        yield Flag(
-            "reference_damaged",
-            f"the reference {original.path} is damaged: {reference.decode_errors} frames could not be decoded, and those "
-            "that refer to them may be wrong",
-        )
-    rest = original.span()[1] - (segment.decoding.end or Fraction(0))
-    if rest > facts.duration / max(facts.frames_decoded, 1):
-        detail = f"{original.path} goes on for {float(rest):.2f} s after the end of {segment.path}; that was not compared"
-        yield Flag("shorter", detail)
-    if facts.format is not None and reference.format is not None and facts.format != reference.format:
-        changes = ", ".join(_changes(facts.format, reference.format))
-        if changes:
-            yield Flag("converted", f"{segment.path} was converted to the format of its reference: {changes}")
-
-
-def _changes(old: VideoFormat, new: VideoFormat) -> Iterator[str]:
-    if (old.width, old.height) != (new.width, new.height):
-        yield f"{old.width}x{old.height} scaled to {new.width}x{new.height} (bicubic)"
-    if old.pixel_format != new.pixel_format:
-        yield f"{old.pixel_format} to {new.pixel_format}"
-    if old.full_range != new.full_range:
-        yield "full range to limited" if old.full_range else "limited range to full"
-    if old.matrix != new.matrix and "unknown" not in (old.matrix, new.matrix):
-        yield f"matrix {old.matrix} to {new.matrix}"
-
-
-def _silent(metrics: Sequence[MetricSpec], result: SegmentResult, refused: dict[str, str]) -> Iterator[Flag]:
+def silent(metrics: Sequence[MetricSpec], result: SegmentResult, refused: dict[str, str]) -> Iterator[Flag]:
     """Why features have no value."""
     scored = {score.feature for score in result.scores}
     for spec in metrics:

@@ -14,8 +14,14 @@ Json = Annotated[bool, Option("--json", help="As JSON, for machines.")]
 # what to score, and how
 
 Files = Annotated[list[str], Argument(metavar="FILE...", help="Video files, or URLs that end.")]
-Distorted = Annotated[str, Argument(metavar="DIST", help="The encoded file.")]
-ReferenceFile = Annotated[str, Argument(metavar="REF", help="What it was made from.")]
+Compared = Annotated[
+    list[str], Argument(metavar="DIST... REF", help="Encoded files, then what they were made from (or that with -r).")
+]
+ReferenceFile = Annotated[
+    str | None, Option("--reference", "-r", metavar="REF", help="What they were made from, instead of the last argument.")
+]
+NumFrames = Annotated[int | None, Option("--num-frames", metavar="N", min=1, help="Stop after so many frames.")]
+Threads = Annotated[int, Option("--threads", "-t", metavar="N", min=0, help="Threads; 0 is one a core.")]
 Metrics = Annotated[
     list[str] | None,
     Option("--metrics", "-m", metavar="NAME[,NAME]", help="Metrics or features (`vqmon metrics`); all that fit by default."),

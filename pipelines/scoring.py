@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import FrameType
@@ -16,6 +17,7 @@ from rich.console import Console
 
 from monitor.errors import SinkError, SourceError, UnknownName, UnsupportedFormat
 from monitor.protocols import Reference
+from pipelines.comparing import Settings, compare_files
 from pipelines.display import FileTable, file_progress
 from pipelines.files import FileScores, Progress, choose_metrics, score_file
 from pipelines.logs import complain
@@ -24,59 +26,104 @@ from pipelines.scorefiles import FORMATS, WRITERS
 STDOUT = Path("-")
 
 
-def run_scoring(
-    files: Sequence[str],
-    reference: str | None,
-    names: Sequence[str],
-    *,
-    sampling: str,
-    per_second: float,
-    output: Path | None,
-    output_format: str | None,
-    quiet: bool,
-) -> int:
-    """Score files one after the other, beside ``reference`` where that is given; the exit code.
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Where scores go."""
+
+    output: Path | None = None
+    """File, or ``-`` for standard output."""
+    output_format: str | None = None
+    """By the file's suffix where ``None``."""
+    quiet: bool = False
+    """No table, no progress bar."""
+
+    @property
+    def path(self) -> Path | None:
+        """File that is to be written; standard output where only a format is named."""
+        return STDOUT if self.output is None and self.output_format is not None else self.output
+
+    def check(self) -> None:
+        """Refuse before an hour of scoring what could not be written after it.
+
+        Raises:
+            UnknownName: there is no such format.
+            SinkError: the file can't be written.
+        """
+        check_output(self.path, self.output_format)
+
+    def show(self, scores: FileScores) -> None:
+        """Print a file's table and its warnings."""
+        if not self.quiet and self.path != STDOUT:
+            Console().print(FileTable(scores))
+        for warning in scores.warnings:
+            complain(f"warning: {warning}")
+
+    def write(self, scored: Sequence[FileScores]) -> None:
+        """Write the file that was asked for.
+
+        Raises:
+            SinkError: it can't be written.
+        """
+        if scored and self.path is not None:
+            _write(scored, self.path, self.output_format)
+
+
+def run_scoring(files: Sequence[str], names: Sequence[str], delivery: Delivery, *, sampling: str, per_second: float) -> int:
+    """Score files one after the other without a reference; the exit code.
 
     A file that can't be scored costs the others nothing: it is named on standard error, and the code is 1.
 
     Raises:
         ConfigError: a setting is wrong.
-        SinkError: ``output`` can't be written.
+        SinkError: the output can't be written.
     """
-    chosen = choose_metrics(names, Reference.NONE if reference is None else Reference.FULL)
-    if output is None and output_format is not None:
-        output = STDOUT
-    check_output(output, output_format)
+    chosen = choose_metrics(names, Reference.NONE)
+    delivery.check()
     scored: list[FileScores] = []
-    failed = False
     for path in files:
         try:
-            with file_progress(path, quiet=quiet) as advance, _interruptible(advance) as progress:
+            with file_progress(path, quiet=delivery.quiet) as advance, interruptible(advance) as progress:
                 scores = score_file(
-                    path,
-                    chosen,
-                    reference=reference,
-                    sampling=sampling,
-                    per_second=per_second,
-                    threads=os.cpu_count() or 1,
-                    progress=progress,
+                    path, chosen, sampling=sampling, per_second=per_second, threads=os.cpu_count() or 1, progress=progress
                 )
         except (SourceError, UnsupportedFormat) as error:
             complain(str(error))
-            failed = True
             continue
         scored.append(scores)
-        if not quiet and output != STDOUT:
-            Console().print(FileTable(scores))
-        for warning in scores.warnings:
-            complain(f"warning: {warning}")
-    if scored and output is not None:
-        _write(scored, output, output_format)
-    return 1 if failed else 0
+        delivery.show(scores)
+    delivery.write(scored)
+    return 0 if len(scored) == len(files) else 1
+
+
+def run_comparison(
+    files: Sequence[str], reference: str, names: Sequence[str], delivery: Delivery, settings: Settings
+) -> int:
+    """Compare files with their reference in one pass; the exit code.
+
+    A file that can't be compared costs the others nothing: it is named on standard error, and the code is 1.
+
+    Raises:
+        ConfigError: a setting is wrong.
+        SourceError: the reference can't be read.
+        SinkError: the output can't be written.
+    """
+    chosen = choose_metrics(names, Reference.FULL)
+    delivery.check()
+    label = files[0] if len(files) == 1 else f"{len(files)} files"
+    with file_progress(label, quiet=delivery.quiet) as advance, interruptible(advance) as progress:
+        compared = compare_files(files, reference, chosen, settings, progress=progress)
+    for one in compared:
+        if one.scores is not None:
+            delivery.show(one.scores)
+        else:
+            complain(str(one.error))
+    scored = [one.scores for one in compared if one.scores is not None]
+    delivery.write(scored)
+    return 0 if len(scored) == len(files) else 1
 
 
 @contextmanager
-def _interruptible(advance: Progress) -> Iterator[Progress]:
+def interruptible(advance: Progress) -> Iterator[Progress]:
     """``advance``, raising ``KeyboardInterrupt`` after Ctrl-C: between frames, not anywhere.
 
     In the middle of a kernel's compilation the interrupt would be printed and lost. A second one ends the process at once.

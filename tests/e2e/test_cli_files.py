@@ -104,9 +104,7 @@ def test_the_same_twice_gives_the_same_bytes(clips: Path) -> None:
 def test_warnings_do_not_fail(clips: Path) -> None:
     done = vqmon("compare", "small.mkv", "reference.mp4", "-m", "psnr", folder=clips)
     assert done.returncode == 0
-    assert done.stderr == (
-        "vqmon: warning: small.mkv was converted to the format of its reference: 32x24 scaled to 64x48 (bicubic)\n"
-    )
+    assert done.stderr == "vqmon: warning: small.mkv: 32x24 scaled to 64x48 (bicubic)\n"
 
 
 def test_one_bad_file_of_several_fails_and_the_others_are_scored(clips: Path) -> None:
@@ -134,7 +132,8 @@ def test_one_bad_file_of_several_fails_and_the_others_are_scored(clips: Path) ->
         ("score reference.mp4 -o .", 1, "can't write .: Is a directory"),
         ("score reference.mp4 -m blurr", 2, "no metric or feature 'blurr'; did you mean blur"),
         ("score reference.mp4 -m psnr", 2, "psnr is a full-reference metric; use `vqmon compare DIST REF -m psnr`"),
-        ("compare small.mkv reference.mp4 -m blur", 2, "blur is a no-reference metric; use `vqmon score FILE -m blur`"),
+        ("compare small.mkv reference.mp4 -m blurr", 2, "no metric or feature 'blurr'; did you mean blur"),
+        ("compare small.mkv", 2, "nothing to compare small.mkv with; give the reference after it, or with -r"),
         ("score reference.mp4 -of table", 2, "no output format 'table'; known: csv, fqm-json, json, ndjson, xml"),
         ("score reference.mp4 --sampling often", 2, "no sampling mode 'often'; known:"),
         ("score reference.mp4 --sampling rate --rate 0", 2, "sampling rate is 0 frames a second; expected"),

@@ -11,7 +11,8 @@ import pytest
 
 from monitor.protocols import Reference
 from monitor.types import AlertState, EventKind
-from pipelines.files import choose_metrics, score_file
+from pipelines.comparing import compare_files
+from pipelines.files import choose_metrics
 from tests.e2e.channel import Channel, segment
 from tests.e2e.watch_command import Command, assert_no_traceback, configuration, eventually, rules, watch
 from tests.integration.live_senders import free_port, sending
@@ -30,8 +31,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def compared(pair: tuple[Path, Path]) -> dict[str, float]:
     """What ``vqmon compare`` computes: the mean over all frames by feature."""
     reference, distorted = pair
-    scores = score_file(str(distorted), choose_metrics(["psnr", "ssim"], Reference.FULL), reference=str(reference))
-    return {score.feature: score.mean for score in scores.result.scores}
+    (one,) = compare_files([str(distorted)], str(reference), choose_metrics(["psnr", "ssim"], Reference.FULL))
+    assert one.scores is not None
+    return {score.feature: score.mean for score in one.scores.result.scores}
 
 
 def assert_means(command: Command, stream: str, compared: dict[str, float], *, frames: int) -> None:

@@ -1,8 +1,7 @@
-"""Files scored whole, alone and beside a reference."""
+"""Files scored whole, without a reference."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,13 +12,8 @@ from monitor.protocols import Reference
 from pipelines.files import FileScores, choose_metrics, score_file
 
 
-def score(path: Path, *names: str, reference: Path | None = None, **how: object) -> FileScores:
-    kind = Reference.FULL if reference else Reference.NONE
-    return score_file(str(path), choose_metrics(names, kind), reference=str(reference) if reference else None, **how)
-
-
-def compare(distorted: Path, reference: Path, *names: str, **how: object) -> FileScores:
-    return score(distorted, *(names or ("psnr",)), reference=reference, **how)
+def score(path: Path, *names: str, **how: object) -> FileScores:
+    return score_file(str(path), choose_metrics(names, Reference.NONE), **how)
 
 
 def mean(scores: FileScores, feature: str) -> float:
@@ -52,8 +46,7 @@ def test_a_typo_is_answered_with_what_is_near() -> None:
 def test_a_metric_of_the_other_kind_is_answered_with_the_other_command() -> None:
     with pytest.raises(ConfigError, match="psnr is a full-reference metric; use `vqmon compare DIST REF -m psnr`"):
         choose_metrics(("psnr",), Reference.NONE)
-    with pytest.raises(ConfigError, match="blur is a no-reference metric; use `vqmon score FILE -m blur`"):
-        choose_metrics(("psnr", "blur"), Reference.FULL)
+    assert [spec.name for spec in choose_metrics(("psnr", "blur"), Reference.FULL)] == ["psnr", "blur"]
 
 
 # ---- alone
@@ -103,10 +96,6 @@ def test_progress_goes_from_the_first_frame_to_the_end(clips: Path) -> None:
 def test_what_has_no_pictures(clips: Path, name: str, complaint: str) -> None:
     with pytest.raises(SourceError, match=complaint):
         score(clips / name, "black")
-    with pytest.raises(SourceError, match=complaint):
-        compare(clips / name, clips / "reference.mp4")
-    with pytest.raises(SourceError, match=complaint):
-        compare(clips / "reference.mp4", clips / name)
 
 
 def test_damage_is_told(clips: Path) -> None:
@@ -138,69 +127,3 @@ def test_a_feature_without_a_value_is_told(clips: Path) -> None:
     scores = score(clips / "reference.mp4", "siti", sampling="keyframes")
     assert [one.feature for one in scores.result.scores] == ["si"]
     assert scores.warnings == ("ti has no value: no two neighbouring frames were scored",)
-
-
-# ---- beside a reference
-
-
-@pytest.mark.parametrize("name", ["reference.mp4", "b-frames.mp4", "b-frames.ts"])
-def test_frames_pair_whatever_time_the_container_begins_with(clips: Path, name: str) -> None:
-    for pair in ((clips / name, clips / "reference.mp4"), (clips / "reference.mp4", clips / name)):
-        scores = compare(*pair)
-        assert scores.result.segment.frames_paired == 50
-        assert scores.warnings == ()
-        assert mean(scores, "psnr_y") > 35  # a neighbour would score below 25
-
-
-def test_a_file_beside_itself_is_perfect(clips: Path) -> None:
-    for name in ("reference.mp4", "b-frames.ts", "odd.mkv"):
-        scores = compare(clips / name, clips / name)
-        assert {one.feature: (one.min, one.max) for one in scores.result.scores} == dict.fromkeys(
-            ("psnr_y", "psnr_cb", "psnr_cr"), (60.0, 60.0)
-        )
-
-
-def converted(scores: FileScores) -> Sequence[str]:
-    return [one.split(": ", 1)[1] for one in scores.warnings if "was converted to the format of its reference" in one]
-
-
-@pytest.mark.parametrize(
-    ("distorted", "changes", "least"),
-    [
-        ("small.mkv", "32x24 scaled to 64x48 (bicubic)", 10),
-        ("odd.mkv", "63x47 scaled to 64x48 (bicubic)", 15),
-        ("deep.mkv", "yuv420p10le to yuv420p", 40),
-        ("full.mkv", "full range to limited", 40),
-        ("grey.mkv", "gray to yuv420p, full range to limited", 40),
-    ],
-)
-def test_other_formats_are_converted_and_that_is_told(clips: Path, distorted: str, changes: str, least: float) -> None:
-    scores = compare(clips / distorted, clips / "reference.mp4")
-    assert converted(scores) == [changes]
-    assert len(scores.warnings) == 1
-    assert scores.result.segment.frames_paired == 50
-    assert mean(scores, "psnr_y") > least
-
-
-def test_the_reference_decides_the_format(clips: Path) -> None:
-    scores = compare(clips / "reference.mp4", clips / "deep.mkv")
-    assert converted(scores) == ["yuv420p to yuv420p10le"]
-    assert mean(scores, "psnr_y") > 40
-
-
-def test_a_longer_file_is_scored_as_far_as_the_reference_goes(clips: Path) -> None:
-    scores = compare(clips / "reference.mp4", clips / "short.mp4")
-    assert scores.warnings == ("20 of 50 frames have no reference frame at their time; left out",)
-    assert (scores.result.segment.frames_paired, scores.result.scores[0].frames) == (30, 30)
-
-
-def test_a_longer_reference_is_told(clips: Path) -> None:
-    scores = compare(clips / "short.mp4", clips / "reference.mp4")
-    [warning] = scores.warnings
-    assert "reference.mp4 goes on for 0.80 s after the end of" in warning
-    assert scores.result.segment.frames_paired == 30
-
-
-def test_a_damaged_reference_is_told(clips: Path) -> None:
-    warnings = compare(clips / "reference.mp4", clips / "corrupt.ts").warnings
-    assert any("the reference" in one and "corrupt.ts is damaged" in one for one in warnings)

@@ -9,12 +9,24 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import ConfigError, SinkError, UnknownName
-from pipelines.scoring import check_output, run_scoring
+from pipelines.comparing import Settings
+from pipelines.scoring import Delivery, check_output, run_comparison, run_scoring
 
 
-def run(*files: Path, reference: Path | None = None, names: tuple[str, ...] = ("black",), **changes: object) -> int:
-    how = {"sampling": "every", "per_second": 2.0, "output": None, "output_format": None, "quiet": False} | changes
-    return run_scoring([str(file) for file in files], str(reference) if reference else None, names, **how)
+def run(
+    *files: Path,
+    reference: Path | None = None,
+    names: tuple[str, ...] = ("black",),
+    output: Path | None = None,
+    output_format: str | None = None,
+    quiet: bool = False,
+    sampling: str = "every",
+    per_second: float = 2.0,
+) -> int:
+    paths, delivery = [str(file) for file in files], Delivery(output, output_format, quiet)
+    if reference is not None:
+        return run_comparison(paths, str(reference), names, delivery, Settings(sampling, per_second))
+    return run_scoring(paths, names, delivery, sampling=sampling, per_second=per_second)
 
 
 @pytest.fixture(autouse=True)
@@ -61,11 +73,11 @@ def test_nothing_is_written_when_nothing_was_scored(clips: Path, tmp_path: Path)
     ("name", "output_format", "begins"),
     [
         ("a.json", None, "{\n"),
-        ("a.csv", None, "Frame,black_ratio\n"),
-        ("a.CSV", None, "Frame,black_ratio\n"),
+        ("a.csv", None, "Frame,black_ratio,\n"),
+        ("a.CSV", None, "Frame,black_ratio,\n"),
         ("a.ndjson", None, '{"type": "frame"'),
         ("a.txt", None, "{\n"),
-        ("a.txt", "csv", "Frame,black_ratio\n"),
+        ("a.txt", "csv", "Frame,black_ratio,\n"),
         ("a.json", "ndjson", '{"type": "frame"'),
     ],
 )

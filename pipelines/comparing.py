@@ -1,0 +1,216 @@
+"""Encodes beside their reference: files in, each one's scores out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from monitor.aggregation import pool_segment
+from monitor.comparison import Comparison, Encode
+from monitor.errors import SourceError, UnsupportedFormat, VqmonError
+from monitor.facts import completed
+from monitor.panel import Panel
+from monitor.sampling import create_sampler
+from monitor.scorers import create_all
+from monitor.sources.file import FileSegment
+from monitor.sources.mismatch import differences
+from monitor.sources.scaling import Converter, common_format
+from monitor.types import Segment, SegmentResult, Sync
+from pipelines.files import FileScores, Flag, Progress, silent, truncation
+
+if TYPE_CHECKING:
+    from monitor.protocols import MetricSpec
+
+AHEAD = 2
+"""Frames for each thread that may be decoded and not yet scored: one that is worked on, and one to go on with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How files are compared."""
+
+    sampling: str = "every"
+    per_second: float = 2.0
+    threads: int = 0
+    """Threads that score, and decoder threads for each file; all cores where 0."""
+    frames: int | None = None
+    """Pairs after which to stop; all where ``None``."""
+    scaling: str = "bicubic"
+    """Interpolation by which the distorted comes to the reference's size."""
+    bit_depth: int = 0
+    """Bits of the samples that are compared; those of the deeper side where 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What comparing one file gave: scores, or the reason why there are none."""
+
+    path: str
+    scores: FileScores | None = None
+    error: VqmonError | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Side:
+    """One distorted file at work."""
+
+    path: str
+    segment: FileSegment
+    encode: Encode
+    refused: dict[str, str]
+    announced: Fraction | None
+
+
+def compare_files(
+    paths: Sequence[str],
+    reference: str,
+    metrics: Sequence[MetricSpec],
+    settings: Settings = Settings(),
+    *,
+    progress: Progress = lambda _reached, _end: None,
+) -> list[Compared]:
+    """Compare files with one reference in one pass.
+
+    Raises:
+        SourceError: the reference can't be read. What is wrong with a distorted file costs the others nothing.
+        ConfigError: a setting is wrong.
+    """
+    now = datetime.now(UTC)
+    threads = settings.threads or os.cpu_count() or 1
+    samplers = [create_sampler(settings.sampling, seed=Path(path).name, per_second=settings.per_second) for path in paths]
+    converters = [Converter(settings.scaling) for _ in paths]
+    original = FileSegment(reference, now, Path(reference).name, rendition="reference")
+    original.duration = original.announced() or Fraction(0)
+    began = monotonic()
+    with ExitStack() as stack:
+        executor = stack.enter_context(ThreadPoolExecutor(threads, "score")) if threads > 1 else None
+        scorers = create_all([(spec.name, {}) for _ in paths for spec in metrics])
+        results: dict[int, Compared] = {}
+        sides: dict[int, _Side] = {}
+        for order, path in enumerate(paths):
+            name = Path(path).name or path
+            refused: dict[str, str] = {}
+            panel = Panel(
+                name,
+                scorers[order * len(metrics) : (order + 1) * len(metrics)],
+                executor,
+                AHEAD * threads,
+                on_refused=refused.__setitem__,
+            )
+            stack.callback(panel.close)
+            segment = FileSegment(path, now, name)
+            try:
+                announced = segment.announced()
+            except SourceError as error:
+                results[order] = Compared(path, error=error)
+                continue
+            segment.duration = announced or Fraction(0)
+            encode = Encode(
+                segment,
+                panel,
+                converters[order].convert,
+                partial(common_format, depth=settings.bit_depth),
+                samplers[order],
+                limit=settings.frames,
+            )
+            sides[order] = _Side(path, segment, encode, refused, announced)
+        end = max((side.segment.duration for side in sides.values()), default=Fraction(0))
+        comparison = Comparison(
+            original,
+            [side.encode for side in sides.values()],
+            Converter().convert,
+            threads,
+            progress=lambda moment: progress(moment, end),
+        )
+        comparison.run()
+        for order, side in sides.items():
+            try:
+                scores = _scores(side, original, metrics, settings, now, monotonic() - began)
+                results[order] = Compared(side.path, scores)
+            except VqmonError as error:
+                results[order] = Compared(side.path, error=error)
+    return [results[order] for order in range(len(paths))]
+
+
+def _scores(
+    side: _Side, original: FileSegment, metrics: Sequence[MetricSpec], settings: Settings, now: datetime, seconds: float
+) -> FileScores:
+    """One file's part of the comparison.
+
+    Raises:
+        SourceError: it can't be read, or has no pictures or none at the reference's times.
+        UnsupportedFormat: no metric could take its pictures.
+    """
+    encode, decoded = side.encode, side.encode.decoded
+    if encode.error is not None:
+        raise encode.error
+    if decoded is None or not decoded.frames_decoded:
+        raise SourceError(f"{side.path}: no picture could be decoded", reason="decode")
+    if original.decoding is None or not original.decoding.frames_decoded:
+        raise SourceError(f"{original.path}: no picture could be decoded", reason="decode")
+    if not encode.paired and not side.refused:
+        raise SourceError(f"no frame of {side.path} is shown at the time of a frame of {original.path}; nothing to compare")
+    announced = Segment(
+        stream=side.segment.stream,
+        rendition="main",
+        sequence=0,
+        started_at=now,
+        duration=side.segment.duration,
+        bytes=side.segment.size,
+    )
+    facts = completed(announced, decoded, sampled=encode.sampled, paired=encode.paired)
+    models = {feature.name: spec.model for spec in metrics for feature in spec.features}
+    result = SegmentResult(
+        facts,
+        pool_segment(facts, encode.panel.scores, models),
+        tuple(sorted(encode.panel.scores, key=lambda score: score.index)),
+        seconds,
+        encode.panel.failed,
+    )
+    flags = tuple(_flags(side, original, settings, facts))
+    flags += tuple(Flag("refused", detail) for detail in dict.fromkeys(side.refused.values()))
+    flags += tuple(silent(metrics, result, side.refused))
+    if not result.scores:
+        why = "; ".join(flag.detail for flag in flags) or "no frame was sampled"
+        raise UnsupportedFormat(f"{side.path}: nothing could be scored: {why}")
+    compared = next((target for target in encode.formats.values() if target is not None), facts.format)
+    return FileScores(side.path, original.path, tuple(metrics), result, flags, Sync(0.0, 0, "pts"), compared)
+
+
+def _flags(side: _Side, original: FileSegment, settings: Settings, facts: Segment) -> Iterator[Flag]:
+    """What the reader of a comparison should know about the two files."""
+    if facts.decode_errors:
+        detail = f"{side.path}: {facts.decode_errors} of {facts.frames_expected} frames could not be decoded"
+        yield Flag("damaged", detail)
+    whole = settings.frames is None and not side.encode.sampler.keyframes_only
+    if whole and side.announced is not None:
+        yield from truncation(side.segment, side.announced)
+    if 0 < facts.frames_paired < facts.frames_sampled:
+        missing = facts.frames_sampled - facts.frames_paired
+        yield Flag("unpaired", f"{missing} of {facts.frames_sampled} frames have no reference frame at their time; left out")
+    reference = original.decoding
+    if reference is None or side.segment.decoding is None:
+        return
+    if reference.decode_errors:
+        yield Flag(
+            "reference_damaged",
+            f"the reference {original.path} is damaged: {reference.decode_errors} frames could not be decoded, and those "
+            "that refer to them may be wrong",
+        )
+    rest = original.duration - (side.segment.decoding.end or Fraction(0))
+    if whole and rest > facts.duration / max(facts.frames_decoded, 1):
+        detail = f"{original.path} goes on for {float(rest):.2f} s after the end of {side.path}; that was not compared"
+        yield Flag("shorter", detail)
+    for (distorted, beside), target in side.encode.formats.items():
+        if target is not None:
+            for name, detail in differences(distorted, beside, target, scaling=settings.scaling):
+                yield Flag(name, f"{side.path}: {detail}")
