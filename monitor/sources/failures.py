@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import socket
 from collections.abc import Callable
@@ -11,12 +12,17 @@ from urllib.parse import urlsplit
 import av.error
 
 from monitor.errors import BadMedia, SourceEnded, SourceError, SourceUnavailable
-from monitor.sources.http import redacted
+from monitor.sources.http import first_bytes, redacted
 
 Resolve = Callable[[str], object]
 """Looks a host name up; raises ``socket.gaierror`` where there is none."""
 
+Peek = Callable[[str, int], bytes | None]
+"""The first bytes, at most so many, of what an HTTP address answers with; ``None`` where it does not."""
+
 _SNIFF_BYTES = 512
+
+_UNKNOWN = "no media that FFmpeg knows, or damaged from the start"
 
 _LOST = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 _SILENT = (av.error.ExitError, TimeoutError)
@@ -50,6 +56,7 @@ def classify(
     timeout_seconds: float = float("inf"),
     reading: bool = False,
     resolve: Resolve = system_resolve,
+    peek: Peek = first_bytes,
 ) -> SourceError:
     """The ``SourceError`` to raise for ``error``, which PyAV raised on opening or reading ``url``.
 
@@ -62,6 +69,7 @@ def classify(
         timeout_seconds: the limit it ran under.
         reading: whether the input was open already.
         resolve: asked only when FFmpeg reports an I/O error on a network address, which is all it says of an unknown host.
+        peek: asked only when something was fetched by HTTP and is no media.
     """
     name = shown(url)
     if "://" not in url:
@@ -82,6 +90,10 @@ def classify(
         return SourceUnavailable(f"{name}: connection refused; is the server running on that port?", reason="refused")
     if isinstance(error, _LOST):
         return SourceUnavailable(f"{name}: connection lost", reason="eof")
+    if not reading and scheme in ("http", "https") and isinstance(error, (EOFError, av.error.InvalidDataError)):
+        head = peek(url, _SNIFF_BYTES)
+        what = _looks(head) if head is not None else _UNKNOWN
+        return BadMedia(f"{name} is {what}; is it the right address?", reason="demux")
     if isinstance(error, EOFError):
         return SourceEnded(f"{name}: the sender closed the stream", reason="eof")
     if isinstance(error, OSError) and reading:
@@ -105,24 +117,38 @@ def _of_file(error: Exception, path: str) -> SourceError:
     if isinstance(error, PermissionError):
         return SourceError(f"{path}: permission denied; check who may read it", reason="open")
     if isinstance(error, av.error.InvalidDataError):
-        return BadMedia(f"{path} {_looks(path)}", reason="demux")
+        head = _head(path)
+        return BadMedia(f"{path} is {_looks(head) if head is not None else _UNKNOWN}", reason="demux")
     return SourceError(f"{path}: cannot be read: {_said(error)}", reason="open")
 
 
-def _looks(path: str) -> str:
-    """Why FFmpeg finds invalid data in a file, judged by its first bytes."""
+def _looks(head: bytes) -> str:
+    """What something is in which FFmpeg finds invalid data, judged by its first bytes."""
+    if not head:
+        return "empty, expected a video file"
+    if head[4:8] in (b"ftyp", b"mdat", b"free", b"wide"):
+        return "an MP4 without its index (moov): truncated, or still being written; finish or copy it again"
+    if head.removeprefix(codecs.BOM_UTF8).lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        return "an HTML page, expected a video file"
+    if _is_text(head):
+        return "text, expected a video file"
+    return _UNKNOWN
+
+
+def _is_text(head: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)  # which lets the last character be incomplete
+    except UnicodeDecodeError:
+        return False
+    return not any(byte < 9 for byte in head)
+
+
+def _head(path: str) -> bytes | None:
     try:
         with Path(path).open("rb") as file:
-            head = file.read(_SNIFF_BYTES)
+            return file.read(_SNIFF_BYTES)
     except OSError:
-        head = b"?"
-    if not head:
-        return "is empty, expected a video file"
-    if head[4:8] in (b"ftyp", b"mdat", b"free", b"wide"):
-        return "is an MP4 without its index (moov): truncated, or still being written; finish or copy it again"
-    if head.isascii() and not any(byte < 9 for byte in head):
-        return "is text, expected a video file"
-    return "is no media that FFmpeg knows, or damaged from the start"
+        return None
 
 
 def _of_status(error: Exception, name: str) -> SourceError:

@@ -17,6 +17,8 @@ from monitor.errors import BadMedia, ConfigError, SourceError, SourceUnavailable
 
 _log = logging.getLogger(__name__)
 
+_AGENT = "vqmon"
+
 _RETRY_SOON = frozenset({408, 425, 429})
 """Statuses of the 4xx class that say "not now" instead of "no" (RFC 9110, RFC 8470, RFC 6585)."""
 
@@ -77,6 +79,30 @@ def redacted(url: str) -> str:
     return urlunsplit((parts.scheme, host + port, parts.path, "", ""))
 
 
+def first_bytes(url: str, count: int, *, timeout_seconds: float = 5.0) -> bytes | None:
+    """The first bytes, at most ``count``, of what ``url`` answers with; ``None`` where it gives no answer or an error.
+
+    Args:
+        url: absolute, http or https; credentials in it are used.
+        count: how many.
+        timeout_seconds: limit for connecting and for each wait for bytes.
+    """
+    try:
+        with httpx.stream(
+            "GET",
+            url,
+            headers={"Range": ByteRange(0, count).header, "Accept-Encoding": "identity", "User-Agent": _AGENT},
+            timeout=timeout_seconds,
+            follow_redirects=True,
+            trust_env=False,
+        ) as response:
+            if response.status_code == 416:  # no such range: there is not a single byte
+                return b""
+            return next(response.iter_raw(), b"")[:count] if response.is_success else None
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return None
+
+
 class Fetcher:
     """A connection pool for one source; safe to use from several threads.
 
@@ -103,7 +129,7 @@ class Fetcher:
             timeout=httpx.Timeout(timeout_seconds),
             follow_redirects=True,
             max_redirects=5,
-            headers={"User-Agent": "vqmon", **(headers or {})},
+            headers={"User-Agent": _AGENT, **(headers or {})},
             proxy=proxy,
             trust_env=False,
         )

@@ -77,7 +77,7 @@ def test_files_that_can_not_be_read_cost_a_line_each_and_not_the_others(tmp_path
             "refused": (f"http://127.0.0.1:{free_port()}/clip.mp4", "connection refused", "refused"),
             "gone": (origin.url("/404.mp4"), "HTTP 404", "http_4xx"),
             "broken": (origin.url("/503.mp4"), "HTTP 5", "http_5xx"),
-            "html": (origin.url("/page.mp4"), "the sender closed the stream", "eof"),
+            "html": (origin.url("/page.mp4"), "is an HTML page", "demux"),
             "hang": (origin.url("/hang.mp4"), "within 10 s", "timeout"),
             "secret": (f"http://user:pa55word@127.0.0.1:{free_port()}/c.mp4?token=s3cret", "connection refused", "refused"),
         }

@@ -12,6 +12,7 @@ from monitor.errors import BadMedia, SourceEnded, SourceError, SourceUnavailable
 from monitor.sources.failures import classify, shown
 
 from .media import clip
+from .origin import Origin, Reply
 
 URL = "rtmp://user:secret@cam.example/app/key?token=abc"
 
@@ -108,6 +109,42 @@ def test_files_that_are_no_video(tmp_path: Path):
     assert "is text" in str(said["text"])
     assert "no media that FFmpeg knows" in str(said["noise"])
     assert "without its index (moov)" in str(said["cut"])
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"<!DOCTYPE html><html>" + 200 * b"<p>It works!</p>\n", "is an HTML page, expected a video file"),
+        ("\ufeff\n<HTML lang=fr><p>\u00e9t\u00e9".encode(), "is an HTML page"),
+        (b'{"error": "expired"}', "is text, expected a video file"),
+        (("\u00e9" * 400).encode()[1:], "is no media that FFmpeg knows"),
+        (("x" + "\u00e9" * 400).encode(), "is text"),
+        (bytes(range(256)) * 40, "is no media that FFmpeg knows"),
+        (b"", "is empty"),
+    ],
+)
+def test_what_an_address_answers_with_instead_of_video(body: bytes, words: str):
+    with Origin() as origin:
+        origin.pages["/clip.mp4"] = Reply(body)
+        url = origin.url("/clip.mp4?sig=secret").replace("//", "//user:pass@")
+        with pytest.raises(av.error.FFmpegError) as caught:
+            av.open(url, timeout=(2, 2))
+        failure = classify(caught.value, url)
+        assert (type(failure), failure.reason) == (BadMedia, "demux")
+        assert str(failure).startswith(f"{origin.url('/clip.mp4')} {words}")
+        assert str(failure).endswith("; is it the right address?")
+
+
+def test_an_address_that_no_longer_answers_is_not_judged():
+    failure = classify(raised(av.error.EOFError), "http://cam.example/x.mp4", peek=lambda _url, _count: None)
+    assert "no media that FFmpeg knows" in str(failure)
+    ended = classify(raised(av.error.EOFError), "http://cam.example/x.mp4", reading=True)
+    assert type(ended) is SourceEnded
+
+
+def test_pages_under_the_name_of_a_film(tmp_path: Path):
+    (tmp_path / "page.mp4").write_text("<html><p>Anmeldung f\u00fcr G\u00e4ste</p></html>\n" * 50, encoding="utf-8")
+    assert str(opening(tmp_path / "page.mp4")).endswith("page.mp4 is an HTML page, expected a video file")
 
 
 def test_paths_that_are_no_files(tmp_path: Path):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from monitor.errors import BadMedia, ConfigError, SourceError, SourceUnavailable
-from monitor.sources.http import ByteRange, Fetcher, FetchError, redacted
+from monitor.sources.http import ByteRange, Fetcher, FetchError, first_bytes, redacted
 from tests.unit.sources.origin import Origin, Reply, gzipped, redirect
 
 
@@ -156,3 +156,30 @@ def test_errors_show_no_secret(origin: Origin, fetcher: Fetcher) -> None:
 )
 def test_redacted(url: str, shown: str) -> None:
     assert redacted(url) == shown
+
+
+# ---- a first look
+
+
+@pytest.mark.parametrize("ignore_range", [False, True])
+def test_the_first_bytes_are_no_more_than_asked_for(origin: Origin, ignore_range: bool) -> None:
+    origin.pages["/all"] = Reply(bytes(range(200)), ignore_range=ignore_range)
+    assert first_bytes(origin.url("/all"), 16) == bytes(range(16))
+
+
+def test_the_first_bytes_of_less(origin: Origin) -> None:
+    origin.pages["/five"] = Reply(b"12345")
+    origin.pages["/none"] = Reply(b"")
+    origin.pages["/there"] = redirect("/five")
+    assert first_bytes(origin.url("/five"), 16) == first_bytes(origin.url("/there"), 16) == b"12345"
+    assert first_bytes(origin.url("/none"), 16) == b""
+
+
+def test_no_first_bytes_without_an_answer(origin: Origin) -> None:
+    origin.pages["/broken"] = Reply(b"it broke", status=500)
+    origin.pages["/hang"] = Reply(hang=True)
+    origin.pages["/drop"] = Reply(drop=True)
+    for path in ("/404", "/broken", "/drop"):
+        assert first_bytes(origin.url(path), 16) is None
+    assert first_bytes(origin.url("/hang"), 16, timeout_seconds=0.2) is None
+    assert first_bytes("http://[bad", 16) is None
