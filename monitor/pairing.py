@@ -294,7 +294,9 @@ class ReferenceReader:
                 return [frame for moment in moments if (frame := reader.frame_at(moment, found.seen.duration)) is not None]
         frames, edge = deque[Frame](), found.start
         if self._ahead is found.decoded:
-            frames.extend(self._passed)
+            for passed in self._passed:
+                self._window._keep(found.placed, passed)
+                frames.append(passed)
             edge = found.placed.start  # there are no others in its segment
         while len(frames) < count:
             earlier, edge = self._earlier(edge, found.seen.duration, count - len(frames))
@@ -370,7 +372,7 @@ class ReferenceReader:
         cached = self._window._cached(placed, edge - duration - placed.offset, tolerance)
         if cached is not None:
             return [cached], cached.pts + placed.offset
-        wanted = _Wanted(edge - tolerance - placed.offset, count)
+        wanted = _Wanted(min(edge - tolerance, placed.end) - placed.offset, count)
         frames = deque[Frame](maxlen=count)
         try:
             with placed.segment.decode() as decoding:

@@ -373,11 +373,16 @@ class Scheduler:
                 self._change.wait(0.1)
 
     def _give_up(self) -> None:
-        """After a stop: leave what waits for a reference that will not come; half scored, it would look like a fault."""
+        """After a stop: leave what waits for a reference that will not come; half scored, it would look like a fault.
+
+        What lacks but the frame that follows is scored without.
+        """
         for lane in self._lanes:
             if not lane._busy and lane._inbox and not self._ready(lane):
-                lane._inbox.clear()
-                lane._bytes = 0
+                lane._inbox[0].alone = True
+                if not self._ready(lane):
+                    lane._inbox.clear()
+                    lane._bytes = 0
         self._change.notify_all()
 
     def _oldest(self) -> Lane | None:

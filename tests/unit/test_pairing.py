@@ -46,6 +46,7 @@ class FakeSegment:
     size: int = 1000
     passes: list[FakePass] = field(default_factory=list)
     bad: bool = False
+    undecodable: bool = False
 
     def span(self):
         if self.bad:
@@ -53,6 +54,8 @@ class FakeSegment:
         return self.first, self.first + self.count / self.rate
 
     def decode(self, *, keyframes_only=False, threads=1):
+        if self.undecodable:
+            raise BadMedia("no decoder", reason="decode")
         frames = [
             Frame(
                 i,
@@ -184,3 +187,102 @@ def test_frames_of_old_segments_are_not_kept():
         window.add(FakeSegment(Fraction(2 * n), 50, Fraction(25)))
         pairs(window, [Fraction(2 * n), Fraction(2 * n + 1)])
     assert window.size <= 8 * 1000 + 6 * 256
+
+
+def test_ready_for_the_frame_that_follows():
+    window = ReferenceWindow()
+    window.add(FakeSegment(Fraction(0), 50, Fraction(25)))
+    assert window.ready(Fraction(2))
+    assert not window.ready(Fraction(2), following=True)
+    assert not window.ready(Fraction(2) - Fraction(2, 1000), following=True), "a clock that rounds is no frame"
+    assert window.ready(Fraction(49, 25), following=True)
+    window.end()
+    assert window.ready(Fraction(2), following=True)
+
+
+def test_room_is_what_older_segments_leave_when_they_go():
+    window = ReferenceWindow(max_bytes=3000)
+    for n in range(3):
+        window.add(FakeSegment(Fraction(2 * n), 50, Fraction(25)))
+    assert not window.has_room(1000, Fraction(0))
+    assert not window.has_room(1000, Fraction(1))
+    assert window.has_room(1000, Fraction(2))
+    assert window.has_room(2000, Fraction(4))
+
+
+def neighbours(window, moments, count=2, duration=Fraction(1, 25)):
+    """Each pair's frame, those before it and the one after."""
+    found = []
+    with window.reader(count) as reader:
+        for moment in moments:
+            frame = number(reader.frame_at(moment, duration))
+            found.append(([number(one) for one in reader.before()], frame, number(reader.after())))
+    return found
+
+
+def test_a_frame_has_neighbours_in_other_segments():
+    window = ReferenceWindow()
+    for n in range(3):
+        window.add(FakeSegment(Fraction(n), 25, Fraction(25)))
+    assert neighbours(window, [Fraction(n, 25) for n in (25, 26, 40, 49, 50)]) == [
+        ([23, 24], 25, 26),
+        ([24, 25], 26, 27),
+        ([38, 39], 40, 41),
+        ([47, 48], 49, 50),
+        ([48, 49], 50, 51),
+    ]
+
+
+def test_neighbours_end_with_the_reference():
+    window = ReferenceWindow()
+    window.add(FakeSegment(Fraction(0), 25, Fraction(25)))
+    assert neighbours(window, [Fraction(n, 25) for n in (0, 1, 24)]) == [([], 0, 1), ([0], 1, 2), ([22, 23], 24, None)]
+    with window.reader(2) as reader:
+        assert reader.frame_at(Fraction(9), Fraction(1, 25)) is None
+        assert (reader.before(), reader.after(), reader.span) == ([], None, None)
+
+
+def test_neighbours_are_those_beyond_a_hole():
+    """Who compares them sees by their times that they are none."""
+    window = ReferenceWindow()
+    for n in (0, 2):
+        window.add(FakeSegment(Fraction(n), 25, Fraction(25)))
+    assert neighbours(window, [Fraction(24, 25), Fraction(2)]) == [([22, 23], 24, 50), ([23, 24], 50, 51)]
+
+
+def test_neighbours_may_be_few_to_a_segment():
+    window = ReferenceWindow()
+    for n in range(6):
+        window.add(FakeSegment(Fraction(n, 25), 1, Fraction(25)))
+    assert neighbours(window, [Fraction(4, 25)], count=3) == [([1, 2, 3], 4, 5)]
+
+
+def test_neighbours_over_segments_that_cannot_be_decoded():
+    window = ReferenceWindow()
+    for n in range(3):
+        window.add(FakeSegment(Fraction(n), 25, Fraction(25), undecodable=n == 1))
+    assert neighbours(window, [Fraction(24, 25), Fraction(50, 25)]) == [([22, 23], 24, None), ([], 50, 51)]
+
+
+def test_neighbours_that_another_rendition_asked_for_are_not_decoded_again():
+    window, beside = ReferenceWindow(), [FakeSegment(Fraction(n), 25, Fraction(25)) for n in range(3)]
+    for segment in beside:
+        window.add(segment)
+    moments = [Fraction(n, 25) for n in (25, 30, 49)]
+    first = neighbours(window, moments)
+    passes = [len(segment.passes) for segment in beside]
+    assert neighbours(window, moments) == first
+    assert [len(segment.passes) for segment in beside] == passes == [1, 1, 1]
+
+
+def test_neighbours_at_the_frame_rate_of_the_distorted():
+    window = ReferenceWindow()
+    for n in range(3):
+        window.add(FakeSegment(Fraction(n), 50, Fraction(50)))
+    assert neighbours(window, [Fraction(n, 25) for n in (25, 49)]) == [([46, 48], 50, 52), ([94, 96], 98, 100)]
+    with window.reader(2) as reader:
+        frame = reader.frame_at(Fraction(1), Fraction(1, 25))
+        before, after = reader.before(), reader.after()
+        assert reader.span == (1, Fraction(26, 25))
+    assert [one.pts for one in (*before, frame, after)] == [Fraction(n, 25) for n in (23, 24, 25, 26)]
+    assert {one.duration for one in (*before, frame, after)} == {Fraction(1, 25)}

@@ -285,3 +285,75 @@ def test_after_a_stop_nothing_is_scored_without_the_reference_it_waited_for():
     assert scheduler.join(5)
     assert scorer.seen == []
     assert (lane.depth, lane.bytes) == (0, 0)
+
+
+def beside(window, count, gate):
+    return ReferenceFeed(FakeSource(segments(count), rendition="reference", live=True, gate=gate), window, [])
+
+
+@pytest.mark.parametrize("looks_ahead", [False, True])
+def test_a_segment_waits_for_the_frame_that_follows_where_a_metric_looks_ahead(looks_ahead):
+    gate = threading.Event()
+    window, scorer = ReferenceWindow(), FakeScorer(looks_ahead=looks_ahead)
+    lane = Lane(FakeSource(segments(3), live=True, gate=gate), scorer, window)
+    scheduler = build([], workers=1, reference_wait=100.0)
+    scheduler.add(lane)
+    scheduler.add_reference(beside(window, 3, gate))
+    deadline = time.monotonic() + 5
+    while len(scorer.seen) < 2 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    time.sleep(0.15)
+    assert scorer.seen == ([0, 1] if looks_ahead else [0, 1, 2])
+    gate.set()  # the reference ends; none will follow
+    scheduler.seal()
+    assert scheduler.join(5)
+    assert scorer.seen == [0, 1, 2]
+
+
+def test_waiting_for_the_frame_that_follows_ends():
+    gate = threading.Event()
+    window, scorer = ReferenceWindow(), FakeScorer(looks_ahead=True)
+    lane = Lane(FakeSource(segments(1), live=True, gate=gate), scorer, window)
+    scheduler = build([], workers=1, reference_wait=0.05)
+    scheduler.add_reference(beside(window, 1, gate))
+    scheduler.add(lane)
+    deadline = time.monotonic() + 5
+    while not scorer.seen and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert scorer.seen == [0]
+    gate.set()
+    scheduler.seal()
+    assert scheduler.join(5)
+
+
+def test_after_a_stop_what_lacks_but_the_frame_that_follows_is_scored():
+    gate = threading.Event()
+    window, scorer = ReferenceWindow(), FakeScorer(looks_ahead=True)
+    for segment in segments(1):
+        window.add(segment)
+    lane = Lane(FakeSource(segments(2), live=True, gate=gate), scorer, window)
+    scheduler = build([], workers=1, reference_wait=100.0)
+    scheduler.add(lane)
+    while lane.depth < 2:
+        time.sleep(0.005)
+    scheduler.stop()
+    assert scheduler.join(5)
+    assert scorer.seen == [0]
+    assert (lane.depth, lane.bytes) == (0, 0)
+
+
+@pytest.mark.parametrize(("room", "followed"), [(4000, True), (2000, True), (1500, False)])
+def test_the_frame_that_follows_never_pushes_out_what_is_needed(room, followed):
+    """A window that holds but one segment gives each its own, rather than the next one's beginning."""
+    window, scorer, seen = ReferenceWindow(max_bytes=room), FakeScorer(), []
+
+    def score(segment, against):
+        start, end = segment.span()
+        seen.append((against._at(start) is not None, against._at(end) is not None))
+        return FakeScorer.score(scorer, segment, against)
+
+    checking = type("Checking", (), {"score": staticmethod(score), "looks_ahead": True})()
+    lane = Lane(FakeSource(segments(12)), checking, window)
+    run(build([], workers=1), [lane], [ReferenceFeed(FakeSource(segments(12), rendition="reference"), window, [lane])])
+    assert scorer.seen == list(range(12))
+    assert seen == [(True, followed)] * 11 + [(True, False)]
