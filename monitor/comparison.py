@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from monitor.errors import SourceError, UnsupportedFormat
 from monitor.pairing import FALLBACK_TOLERANCE, Convert
 from monitor.panel import Panel
+from monitor.retiming import Retime, as_they_are
 from monitor.sampling import Every
 from monitor.types import Frame, FramePair, VideoFormat
 
@@ -46,6 +47,7 @@ class Encode:
     """Reference time minus distorted time of the same picture, seconds."""
     moments: Mapping[int, Fraction] = field(default_factory=dict)
     """Reference time of single frames, by index, where it is not their own time and the offset; ascending with the index."""
+    retime: Retime = as_they_are
     limit: int | None = None
     """Pairs after which it ends."""
     watch: Callable[[Frame], None] = lambda _frame: None
@@ -71,9 +73,10 @@ class Encode:
             self.decoded = stack.enter_context(
                 self.segment.decode(keyframes_only=self.sampler.keyframes_only, threads=threads)
             )
-            for frame in self.decoded.frames(Every()):
-                self.watch(frame)
-                if self.sampler.wants(frame.pts, frame.duration, frame.index, keyframe=frame.keyframe):
+            for frame in self.retime(watched(self.decoded, self.watch)):
+                if self.sampler.wants(
+                    frame.pts, frame.duration, frame.index, keyframe=frame.keyframe
+                ):
                     yield self.moments.get(frame.index, frame.pts + self.offset), frame
                 if self.paired == self.limit:
                     return
@@ -181,6 +184,7 @@ class Comparison:
         reference: What they were made from.
         encodes: They are read and scored together.
         convert: Brings the reference's frames into another format.
+        retime: Gives the reference's frames other times.
         threads: Decoder threads for each file.
         watch: Told every frame of the reference.
         progress: Told the reference time reached, after each frame of each encode; what it raises ends the comparison.
@@ -190,6 +194,7 @@ class Comparison:
     encodes: Sequence[Encode]
     convert: Convert
     threads: int = 1
+    retime: Retime = as_they_are
     watch: Callable[[Frame], None] = lambda _frame: None
     progress: Callable[[Fraction], None] = lambda _moment: None
     decoded: DecodedSegment | None = field(default=None, init=False)
@@ -203,7 +208,7 @@ class Comparison:
         """
         with ExitStack() as stack:
             self.decoded = stack.enter_context(self.reference.decode(threads=self.threads))
-            reference = ReferenceFrames(self._watched(self.decoded), self.convert, self._passed)
+            reference = ReferenceFrames(self.retime(watched(self.decoded, self.watch)), self.convert, self._passed)
             readers = [encode.frames(stack, self.threads) for encode in self.encodes]
             waiting: list[tuple[Fraction, int, Frame]] = []
             for order, reader in enumerate(readers):
@@ -217,14 +222,16 @@ class Comparison:
             for encode in self.encodes:
                 encode.finish(reference)
 
-    def _watched(self, decoded: DecodedSegment) -> Iterator[Frame]:
-        for frame in decoded.frames(Every()):
-            self.watch(frame)
-            yield frame
-
     def _passed(self, frame: Frame, position: int) -> None:
         for encode in self.encodes:
             encode.pass_by(frame, position)
+
+
+def watched(decoded: DecodedSegment, watch: Callable[[Frame], None]) -> Iterator[Frame]:
+    """Every frame, after ``watch`` was told."""
+    for frame in decoded.frames(Every()):
+        watch(frame)
+        yield frame
 
 
 def _read(reader: Iterator[tuple[Fraction, Frame]], order: int, waiting: list[tuple[Fraction, int, Frame]]) -> None:

@@ -1,6 +1,6 @@
 """Which frames to score.
 
-All samplers decide from presentation time and a seed, never from a running count, so that a restarted monitor, a
+Samplers of streams decide from presentation time and a seed, never from a running count, so that a restarted monitor, a
 re-scored segment and every rendition of a stream choose the same instants. An even stride is not on offer: hierarchical
 B-frames alternate in quality, so that every second frame is systematically better or worse than its neighbours
 (Netflix/vmaf#1214).
@@ -105,6 +105,23 @@ class Bursts:
     def reset(self) -> None:
         """Begin the stratum anew."""
         self._taken, self._stratum = 0, None
+
+
+@dataclass(slots=True)
+class Jittered:
+    """One frame of each run of ``stride``, at a place that differs from run to run: no pattern of an encoder is met."""
+
+    stride: int
+    seed: str
+    keyframes_only: bool = field(default=False, init=False)
+
+    def wants(self, pts: Fraction, duration: Fraction, index: int, *, keyframe: bool) -> bool:  # noqa: ARG002
+        """Whether it is the frame of its run."""
+        run, place = divmod(index, self.stride)
+        return place == math.floor(_uniform(self.seed, run) * self.stride)
+
+    def reset(self) -> None:
+        """Nothing to forget."""
 
 
 MODES = ("every", "rate", "keyframes", "bursts")

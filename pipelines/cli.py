@@ -110,7 +110,13 @@ def compare(
     metrics: options.Metrics = None,
     sampling: options.Sampling = "every",
     rate: options.PerSecond = 2.0,
+    subsample: options.Subsample = 1,
+    start_offset: options.StartOffset = "0",
     num_frames: options.NumFrames = None,
+    shortest: options.Shortest = False,
+    fps: options.Fps = None,
+    scaling: options.Scaling = "bicubic",
+    bitdepth: options.BitDepth = "auto",
     threads: options.Threads = 0,
     output: options.Output = None,
     output_format: options.OutputFormat = None,
@@ -118,7 +124,7 @@ def compare(
     verbose: options.Verbose = False,
 ) -> None:
     """Compare encodes with what they were made from. Frames are paired by presentation time from each file's first frame."""
-    from pipelines.comparing import Settings
+    from pipelines.compare_settings import Settings, exact_rate, parse_depth, parse_start
     from pipelines.scoring import Delivery, run_comparison
 
     configure_logging(verbose=verbose)
@@ -126,7 +132,23 @@ def compare(
     original = reference or (encodes.pop() if len(encodes) > 1 else None)
     if original is None:
         raise ConfigError(f"nothing to compare {encodes[0]} with; give the reference after it, or with -r")
-    settings = Settings(sampling, rate, threads, num_frames)
+    settings = Settings(
+        sampling=sampling,
+        per_second=rate,
+        subsample=subsample,
+        start=parse_start(start_offset),
+        frames=num_frames,
+        shortest=shortest,
+        rate=exact_rate(fps) if fps is not None else None,
+        scaling=scaling,
+        bit_depth=parse_depth(bitdepth),
+        threads=threads,
+    )
+    if subsample > 1 and subsample % 2 == 0:
+        complain(
+            f"warning: --subsample {subsample} is even: encoders alternate better and worse frames in even patterns; "
+            f"{subsample + 1} is safer"
+        )
     raise typer.Exit(run_comparison(encodes, original, _names(metrics), Delivery(output, output_format, quiet), settings))
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import partial
@@ -19,35 +19,26 @@ from monitor.comparison import Comparison, Encode
 from monitor.errors import SourceError, UnsupportedFormat, VqmonError
 from monitor.facts import completed
 from monitor.panel import Panel
-from monitor.sampling import create_sampler
+from monitor.retiming import as_they_are, at_rate
 from monitor.scorers import create_all
+from monitor.sources.cadence import cadence
+from monitor.sources.decoding import look
 from monitor.sources.file import FileSegment
-from monitor.sources.mismatch import differences
+from monitor.sources.mismatch import check, differences
 from monitor.sources.scaling import Converter, common_format
 from monitor.types import Segment, SegmentResult, Sync
+from pipelines.compare_settings import Settings
 from pipelines.files import FileScores, Flag, Progress, silent, truncation
 
 if TYPE_CHECKING:
     from monitor.protocols import MetricSpec
+    from monitor.types import Frame, VideoFormat
 
 AHEAD = 2
 """Frames for each thread that may be decoded and not yet scored: one that is worked on, and one to go on with."""
 
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How files are compared."""
-
-    sampling: str = "every"
-    per_second: float = 2.0
-    threads: int = 0
-    """Threads that score, and decoder threads for each file; all cores where 0."""
-    frames: int | None = None
-    """Pairs after which to stop; all where ``None``."""
-    scaling: str = "bicubic"
-    """Interpolation by which the distorted comes to the reference's size."""
-    bit_depth: int = 0
-    """Bits of the samples that are compared; those of the deeper side where 0."""
+PLAIN = Settings()
+"""Every frame, as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +59,15 @@ class _Side:
     encode: Encode
     refused: dict[str, str]
     announced: Fraction | None
+    times: list[Fraction]
+    """Of its frames, as decoded."""
 
 
 def compare_files(
     paths: Sequence[str],
     reference: str,
     metrics: Sequence[MetricSpec],
-    settings: Settings = Settings(),
+    settings: Settings = PLAIN,
     *,
     progress: Progress = lambda _reached, _end: None,
 ) -> list[Compared]:
@@ -86,10 +79,13 @@ def compare_files(
     """
     now = datetime.now(UTC)
     threads = settings.threads or os.cpu_count() or 1
-    samplers = [create_sampler(settings.sampling, seed=Path(path).name, per_second=settings.per_second) for path in paths]
+    samplers = [settings.sampler(Path(path).name) for path in paths]
+    retime = at_rate(settings.rate) if settings.rate is not None else as_they_are
     converters = [Converter(settings.scaling) for _ in paths]
     original = FileSegment(reference, now, Path(reference).name, rendition="reference")
     original.duration = original.announced() or Fraction(0)
+    seen = look(original)
+    original_times: list[Fraction] = []
     began = monotonic()
     with ExitStack() as stack:
         executor = stack.enter_context(ThreadPoolExecutor(threads, "score")) if threads > 1 else None
@@ -107,10 +103,11 @@ def compare_files(
                 on_refused=refused.__setitem__,
             )
             stack.callback(panel.close)
-            segment = FileSegment(path, now, name)
+            segment, times = FileSegment(path, now, name), list[Fraction]()
             try:
                 announced = segment.announced()
-            except SourceError as error:
+                _match(segment, seen)
+            except (SourceError, UnsupportedFormat) as error:
                 results[order] = Compared(path, error=error)
                 continue
             segment.duration = announced or Fraction(0)
@@ -120,25 +117,44 @@ def compare_files(
                 converters[order].convert,
                 partial(common_format, depth=settings.bit_depth),
                 samplers[order],
+                retime=retime,
                 limit=settings.frames,
+                watch=partial(_note, times),
             )
-            sides[order] = _Side(path, segment, encode, refused, announced)
+            sides[order] = _Side(path, segment, encode, refused, announced, times)
         end = max((side.segment.duration for side in sides.values()), default=Fraction(0))
         comparison = Comparison(
             original,
             [side.encode for side in sides.values()],
             Converter().convert,
             threads,
+            retime=retime,
+            watch=partial(_note, original_times),
             progress=lambda moment: progress(moment, end),
         )
         comparison.run()
+        uneven = tuple(_uneven(reference, original_times))
         for order, side in sides.items():
             try:
                 scores = _scores(side, original, metrics, settings, now, monotonic() - began)
+                scores = replace(scores, flags=(*scores.flags, *_uneven(side.path, side.times), *uneven))
                 results[order] = Compared(side.path, scores)
             except VqmonError as error:
                 results[order] = Compared(side.path, error=error)
     return [results[order] for order in range(len(paths))]
+
+
+def _match(segment: FileSegment, reference: VideoFormat) -> None:
+    """Refuse, before an hour of scoring, what can't be compared.
+
+    Raises:
+        SourceError: the file can't be read.
+        UnsupportedFormat: it can't be compared with a reference of this format.
+    """
+    try:
+        check(look(segment), reference)
+    except UnsupportedFormat as error:
+        raise UnsupportedFormat(f"{segment.path}: {error}") from error
 
 
 def _scores(
@@ -186,15 +202,26 @@ def _scores(
     return FileScores(side.path, original.path, tuple(metrics), result, flags, Sync(0.0, 0, "pts"), compared)
 
 
+def _note(times: list[Fraction], frame: Frame) -> None:
+    times.append(frame.pts)
+
+
+def _uneven(path: str, times: Sequence[Fraction]) -> Iterator[Flag]:
+    """Whether frames come at uneven times."""
+    found = cadence(times)
+    if found is not None and found.variable:
+        yield Flag("vfr", f"{path} has a {found}; frames are paired by their times")
+
+
 def _flags(side: _Side, original: FileSegment, settings: Settings, facts: Segment) -> Iterator[Flag]:
     """What the reader of a comparison should know about the two files."""
     if facts.decode_errors:
         detail = f"{side.path}: {facts.decode_errors} of {facts.frames_expected} frames could not be decoded"
         yield Flag("damaged", detail)
-    whole = settings.frames is None and not side.encode.sampler.keyframes_only
+    whole = settings.frames is None and not settings.shortest and not side.encode.sampler.keyframes_only
     if whole and side.announced is not None:
         yield from truncation(side.segment, side.announced)
-    if 0 < facts.frames_paired < facts.frames_sampled:
+    if 0 < facts.frames_paired < facts.frames_sampled and not settings.shortest:
         missing = facts.frames_sampled - facts.frames_paired
         yield Flag("unpaired", f"{missing} of {facts.frames_sampled} frames have no reference frame at their time; left out")
     reference = original.decoding

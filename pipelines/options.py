@@ -21,6 +21,23 @@ ReferenceFile = Annotated[
     str | None, Option("--reference", "-r", metavar="REF", help="What they were made from, instead of the last argument.")
 ]
 NumFrames = Annotated[int | None, Option("--num-frames", metavar="N", min=1, help="Stop after so many frames.")]
+Subsample = Annotated[
+    int, Option("--subsample", metavar="N", min=1, help="Score one frame of each N, at a random place; N should be odd.")
+]
+StartOffset = Annotated[
+    str, Option("--start-offset", metavar="TIME", help="Begin here: seconds, [HH:]MM:SS, or f:N for a number of frames.")
+]
+Shortest = Annotated[bool, Option("--shortest", help="One side is meant to be longer: don't warn about it.")]
+Fps = Annotated[
+    float | None,
+    Option("--fps", metavar="R", min=0.001, help="Compare at so many frames a second, whatever the files have."),
+]
+Scaling = Annotated[
+    str, Option("--scaling", "-s", metavar="NAME", help="How a smaller or larger encode comes to the reference's size.")
+]
+BitDepth = Annotated[
+    str, Option("--bitdepth", metavar="auto|8|10|12", help="Bits of the compared samples; auto is the deeper side's.")
+]
 Threads = Annotated[int, Option("--threads", "-t", metavar="N", min=0, help="Threads; 0 is one a core.")]
 Metrics = Annotated[
     list[str] | None,

@@ -17,7 +17,8 @@ from rich.console import Console
 
 from monitor.errors import SinkError, SourceError, UnknownName, UnsupportedFormat
 from monitor.protocols import Reference
-from pipelines.comparing import Settings, compare_files
+from pipelines.compare_settings import Settings
+from pipelines.comparing import compare_files
 from pipelines.display import FileTable, file_progress
 from pipelines.files import FileScores, Progress, choose_metrics, score_file
 from pipelines.logs import complain

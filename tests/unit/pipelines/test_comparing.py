@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.errors import SourceError, UnknownName, UnsupportedFormat, VqmonError
+from monitor.errors import ConfigError, SourceError, UnknownName, UnsupportedFormat, VqmonError
 from monitor.protocols import Reference
-from pipelines.comparing import Compared, Settings, compare_files
+from pipelines.compare_settings import Settings, exact_rate, parse_depth, parse_start
+from pipelines.comparing import Compared, compare_files
 from pipelines.files import FileScores, choose_metrics
 
 PLAIN = Settings()
@@ -203,3 +204,66 @@ def test_wrong_settings_are_named(clips: Path) -> None:
     for settings in (Settings(sampling="often"), Settings(scaling="nice")):
         with pytest.raises(UnknownName):
             compare(clips / "b-frames.mp4", clips / "reference.mp4", settings=settings)
+
+
+@pytest.mark.parametrize("start", [parse_start("0.4"), parse_start("f:10")])
+def test_it_begins_where_it_is_told_and_the_first_frame_is_as_in_the_whole(clips: Path, start: Fraction | int) -> None:
+    whole = values(compare(clips / "b-frames.mp4", clips / "reference.mp4", "vmaf"))
+    part = values(compare(clips / "b-frames.mp4", clips / "reference.mp4", "vmaf", settings=Settings(start=start)))
+    assert part == {key: value for key, value in whole.items() if key[1] >= 10}
+
+
+def test_one_frame_of_so_many_is_scored_as_in_the_whole(clips: Path) -> None:
+    whole = values(compare(clips / "b-frames.mp4", clips / "reference.mp4", "vmaf"))
+    some = values(compare(clips / "b-frames.mp4", clips / "reference.mp4", "vmaf", settings=Settings(subsample=5)))
+    assert [index // 5 for _, index in sorted(some)] == list(range(10))
+    assert len({index % 5 for _, index in some}) > 1
+    assert some == {key: whole[key] for key in some}
+    with pytest.raises(ConfigError, match="--subsample 5 and --sampling rate both choose frames"):
+        compare(clips / "b-frames.mp4", clips / "reference.mp4", settings=Settings(subsample=5, sampling="rate"))
+
+
+def test_both_sides_can_be_shown_at_another_rate(clips: Path) -> None:
+    halved = compare(clips / "b-frames.mp4", clips / "reference.mp4", settings=Settings(rate=Fraction(25, 2)))
+    whole = values(compare(clips / "b-frames.mp4", clips / "reference.mp4"))
+    assert values(halved) == {(name, index // 2): value for (name, index), value in whole.items() if index % 2 == 0}
+    doubled = compare(clips / "b-frames.mp4", clips / "reference.mp4", settings=Settings(rate=Fraction(50)))
+    assert values(doubled) == {
+        (name, 2 * index + again): value for (name, index), value in whole.items() for again in (0, 1)
+    }
+
+
+def test_a_side_that_is_meant_to_be_shorter_is_no_warning(clips: Path) -> None:
+    for pair in (("short.mp4", "reference.mp4"), ("reference.mp4", "short.mp4")):
+        scores = compare(*(clips / name for name in pair), settings=Settings(shortest=True))
+        assert scores.flags == ()
+        assert scores.result.scores[0].frames == 30
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [("0", Fraction(0)), ("1.25", Fraction(5, 4)), ("01:02.5", Fraction(125, 2)), ("1:00:00", Fraction(3600)), ("f:7", 7)],
+)
+def test_starts_that_are_understood(text: str, start: Fraction | int) -> None:
+    assert parse_start(text) == start
+    assert isinstance(parse_start(text), int) == isinstance(start, int)
+
+
+@pytest.mark.parametrize("text", ["", "-1", "f:", "f:-2", "one", "1:2:3:4", "g:3", "1/0"])
+def test_starts_that_are_not(text: str) -> None:
+    with pytest.raises(ConfigError, match="--start-offset is"):
+        parse_start(text)
+
+
+def test_rates_are_taken_for_what_broadcast_has() -> None:
+    assert exact_rate(29.97) == Fraction(30000, 1001)
+    assert exact_rate(23.976) == Fraction(24000, 1001)
+    assert exact_rate(59.94) == Fraction(60000, 1001)
+    assert exact_rate(25.0) == 25
+    assert exact_rate(12.5) == Fraction(25, 2)
+
+
+def test_depths() -> None:
+    assert [parse_depth(text) for text in ("auto", "8", "10", "12")] == [0, 8, 10, 12]
+    with pytest.raises(ConfigError, match="--bitdepth is '9'; expected one of auto, 8, 10, 12, 16"):
+        parse_depth("9")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import ConfigError, SinkError, UnknownName
-from pipelines.comparing import Settings
+from pipelines.compare_settings import Settings
 from pipelines.scoring import Delivery, check_output, run_comparison, run_scoring
 
 
