@@ -79,8 +79,9 @@ def check_samples(distorted: VideoFormat, reference: VideoFormat) -> None:
         )
     if not _one_shape(distorted, reference):
         raise UnsupportedFormat(
-            f"can't compare {_shown(distorted)} with a reference of {_shown(reference)}: scaling would distort the picture; "
-            "crop or pad one side, or correct its sample aspect ratio where that is wrong (FFmpeg: setsar)"
+            f"can't compare {distorted}, shown {_shown(distorted)}, with a reference of {reference}, shown "
+            f"{_shown(reference)}: scaling would distort the picture; crop or pad one side, or correct its sample aspect "
+            "ratio where that is wrong (FFmpeg: setsar)"
         )
 
 
@@ -100,7 +101,9 @@ def differences(
         size, goal = f"{distorted.width}x{distorted.height}", f"{target.width}x{target.height}"
         yield Difference("scaled", f"{size} scaled to {goal} ({scaling})")
     if distorted.sample_aspect != reference.sample_aspect and {distorted.sample_aspect, reference.sample_aspect} != {0, 1}:
-        yield Difference("sar", f"samples {_shape(distorted)}, those of its reference {_shape(reference)}")
+        yield Difference(
+            "sar", f"samples {_shape(distorted.sample_aspect)}, those of its reference {_shape(reference.sample_aspect)}"
+        )
     if _sampling(distorted) != _sampling(target):
         yield Difference("chroma", f"{_sampling(distorted)} converted to {_sampling(target)}")
     deepened = [
@@ -155,14 +158,14 @@ def _sampling(side: VideoFormat) -> str:
     return ":".join(side.pixel_format[3:6]) if side.chroma_width else "grey"
 
 
-def _shape(side: VideoFormat) -> str:
-    aspect = side.sample_aspect
+def _shape(aspect: Fraction) -> str:
     return f"are {aspect.numerator}:{aspect.denominator}" if aspect else "have no aspect ratio"
 
 
 def _shown(side: VideoFormat) -> str:
-    aspect = float(_display_aspect(side, side.sample_aspect or Fraction(1)))
-    return f"{side}, which is shown {aspect:.3f} times as wide as high (samples {_shape(side)})"
+    aspect = side.sample_aspect
+    samples = f" with samples of {aspect.numerator}:{aspect.denominator}" if aspect else ""
+    return f"at {float(_display_aspect(side, aspect or Fraction(1))):.3f}:1{samples}"
 
 
 def _display_aspect(side: VideoFormat, sample_aspect: Fraction) -> Fraction:
