@@ -22,6 +22,7 @@ from monitor.kernels.adm_masking import add_masked, add_masked_first, add_refere
 from monitor.kernels.adm_separation import separate
 from monitor.kernels.compiler import kernel
 from monitor.kernels.fir import LANES
+from monitor.kernels.settings import SENSITIVITY, Sensitivity, View
 from monitor.types import Plane
 
 LEVELS = 4
@@ -29,42 +30,8 @@ LEVELS = 4
 Samples = Any
 """A plane or, from level 1 on, the approximation of the level before."""
 
-Sensitivity = tuple[tuple[float, float], ...]
-"""Contrast sensitivity by level, finest first: of the bands h and v, and of d."""
-
-SENSITIVITY: Sensitivity = (
-    (0.0173815377, 0.005890687),
-    (0.0319848284, 0.0142990677),
-    (0.0433726609, 0.0243969075),
-    (0.0456734113, 0.0313127376),
-)
-"""Watson's, at three picture heights of 1080 lines (``adm_csf_mode`` 0)."""
-
-BLENDED: dict[tuple[int, float], Sensitivity] = {
-    (1080, 3.0): ((0.01183, 0.004302), (0.025026, 0.011778), (0.04295, 0.023918), (0.058621, 0.035901)),
-    (1080, 5.0): ((0.004212, 0.000984), (0.014809, 0.005852), (0.029642, 0.0146), (0.047464, 0.027574)),
-    (2160, 3.0): ((0.00226, 0.000479), (0.01183, 0.004302), (0.025026, 0.011778), (0.04295, 0.023918)),
-    (2160, 1.5): ((0.01183, 0.004302), (0.025026, 0.011778), (0.04295, 0.023918), (0.058621, 0.035901)),
-}
-"""libvmaf's blend of Barten and Watson (``adm_csf_mode`` 2), by lines of the display and distance in its heights."""
-
-
 FIRST_FACTORS = (36453, 36453, 49417)
 """Watson's sensitivity at level 0 times 2**21 and, of d, 2**23; libvmaf's own numbers, 2 and 3 above what it computes."""
-
-NOISE_WEIGHT = 1 / 32
-
-
-class View(NamedTuple):
-    """How a pair is looked at: libvmaf's defaults."""
-
-    gain_limit: float = 100.0
-    """How much contrast may be enhanced and still count; 1 in libvmaf's NEG models and in VMAF v1."""
-    sensitivity: Sensitivity = SENSITIVITY
-    noise_weight: float = NOISE_WEIGHT
-    """Added to what is left of each band, per sample, before the cube root; AIM has none."""
-    additive: bool = False
-    """Whether AIM is wanted too."""
 
 
 class Level(NamedTuple):

@@ -9,12 +9,13 @@ and how many differ by one to four steps of ten bits.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.kernels import flat_areas, run_counts
+from monitor.kernels.settings import CambiSettings
 from monitor.types import Plane
 
 SCALES = 5
@@ -28,37 +29,7 @@ SPEEDUPS = {1080: 1920 * 1080, 1440: 2560 * 1440, 2160: 3840 * 2160}
 """Samples of a picture from which on the first scale is left out, by ``cambi_high_res_speedup``."""
 
 
-class Settings(NamedTuple):
-    """libvmaf's options of CAMBI, by its names."""
-
-    enc_width: int = 0
-    """Size of the encoded picture, where the frame was scaled up from it; 0 or more than the frame's: the frame's."""
-    enc_height: int = 0
-    enc_bitdepth: int = 0
-    """Bits of the encoded samples; 0: the frame's. Below ten, dither is removed first."""
-    window_size: int = 65
-    """Side of the square at 2160p, 15 to 127."""
-    topk: float = 0.6
-    """Share of the samples, those with most contrast, that a scale's mean is of."""
-    tvi_threshold: float = 0.019
-    """Smallest visible contrast, as a share of the luminance."""
-    cambi_vis_lum_threshold: float = 0.0
-    """Luminance in cd/m2 below which nothing is seen."""
-    max_log_contrast: int = 2
-    """Log2 of the number of contrast steps that count, 0 to 5."""
-    cambi_eotf: str = "bt1886"
-    """Or ``pq``."""
-    cambi_high_res_speedup: int = 0
-    """0, 1080, 1440 or 2160: leave out the first scale of pictures of this many lines and more."""
-    cambi_max_val: float = 1000.0
-
-    def encoded_size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height at which a frame of a size is looked at."""
-        smaller = 0 < self.enc_width <= width and 0 < self.enc_height <= height
-        return (self.enc_width, self.enc_height) if smaller else (width, height)
-
-
-DEFAULTS = Settings()
+DEFAULTS = CambiSettings()
 
 
 def luminance(eotf: str) -> NDArray[np.float64]:
@@ -72,7 +43,7 @@ def luminance(eotf: str) -> NDArray[np.float64]:
     return np.asarray(((white - black) * signal + black) ** 2.4)
 
 
-def visible(settings: Settings) -> tuple[NDArray[np.int64], int]:
+def visible(settings: CambiSettings) -> tuple[NDArray[np.int64], int]:
     """Brightest sample at which a contrast of 1, 2 ... steps is seen, and the darkest at which anything is."""
     levels = luminance(settings.cambi_eotf)
     brightest = np.zeros(1 << settings.max_log_contrast, np.int64)
@@ -109,7 +80,7 @@ class Detector:
         settings: libvmaf's options. libvmaf refuses pictures whose encoded size is below 216 both ways.
     """
 
-    def __init__(self, width: int, height: int, bit_depth: int, settings: Settings = DEFAULTS) -> None:
+    def __init__(self, width: int, height: int, bit_depth: int, settings: CambiSettings = DEFAULTS) -> None:
         self._settings = settings
         self._chosen: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
         frame, (width, height) = (width, height), settings.encoded_size(width, height)
@@ -195,7 +166,7 @@ class Detector:
         return self._contrasts[:found]
 
 
-def _allowed(settings: Settings) -> tuple[int, NDArray[np.int64]]:
+def _allowed(settings: CambiSettings) -> tuple[int, NDArray[np.int64]]:
     """The lowest value that matters, and of it and those above the smallest contrast that is seen, in steps."""
     brightest, darkest = visible(settings)
     steps = brightest.size
@@ -207,6 +178,6 @@ def _allowed(settings: Settings) -> tuple[int, NDArray[np.int64]]:
     return lowest, smallest
 
 
-def cambi(luma: Plane, bit_depth: int, settings: Settings = DEFAULTS) -> float:
+def cambi(luma: Plane, bit_depth: int, settings: CambiSettings = DEFAULTS) -> float:
     """CAMBI of one plane; see ``Detector``, which is faster over many."""
     return Detector(luma.shape[1], luma.shape[0], bit_depth, settings).measure(luma)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.kernels.compiler import kernel
+from monitor.kernels.settings import SpeedSettings
 from monitor.types import Plane
 
 BLOCK = 5
@@ -59,32 +60,13 @@ SHARES = {
 ``speed_weight_var_mode``."""
 
 
-class Settings(NamedTuple):
-    """libvmaf's options of SpEED, by its names; ``speed_kernelscale`` is 1."""
-
-    speed_prescale: float = 1.0
-    """The planes are resized by this first."""
-    speed_prescale_method: str = "nearest"
-    """Or ``bilinear``."""
-    speed_sigma_nn: float = 0.29
-    """Noise of the eye."""
-    speed_nn_floor: float = 0.0
-    """How far above the noise's entropy a block's must be, as a share of the noise."""
-    speed_weight_var_mode: int = 0
-    """Which scales weigh the entropies, 0 to 6."""
-    speed_max_val: float = 1000.0
-
-    def prescaled(self, size: int) -> int:
-        """Samples of a line of ``size`` after the first resizing."""
-        return size if abs(self.speed_prescale - 1) < 0.001 else math.trunc(size * self.speed_prescale + 0.5)
-
-    def is_too_small(self, width: int, height: int) -> bool:
-        """Whether a covariance of planes of a size is singular whatever they show, or there is not even one block."""
-        across, down = (self.prescaled(size) // STEP // BLOCK * BLOCK - BLOCK + 1 for size in (width, height))
-        return min(across, down) < 1 or across * down <= VARIABLES
+DEFAULTS = SpeedSettings()
 
 
-DEFAULTS = Settings()
+def is_too_small(width: int, height: int, settings: SpeedSettings = DEFAULTS) -> bool:
+    """Whether a covariance of planes of a size is singular whatever they show, or there is not even one block."""
+    across, down = (settings.prescaled(size) // STEP // BLOCK * BLOCK - BLOCK + 1 for size in (width, height))
+    return min(across, down) < 1 or across * down <= VARIABLES
 
 
 class Chroma(NamedTuple):
@@ -209,7 +191,7 @@ def _covariances(centred: NDArray[np.float64], out: NDArray[np.float64]) -> None
             out[one, other] = out[other, one] = np.float64(np.float32(product / count))
 
 
-def _details(plane: Plane, bit_depth: int, width: int, height: int, settings: Settings) -> NDArray[np.float32]:
+def _details(plane: Plane, bit_depth: int, width: int, height: int, settings: SpeedSettings) -> NDArray[np.float32]:
     """The picture in which entropies are measured: small, without its means, in whole blocks."""
     picture = np.empty((height, width), np.float32)
     _levels(plane, bit_depth, picture)
@@ -227,7 +209,7 @@ def _details(plane: Plane, bit_depth: int, width: int, height: int, settings: Se
     return np.ascontiguousarray((small - mean)[: small.shape[0] // BLOCK * BLOCK, : small.shape[1] // BLOCK * BLOCK])
 
 
-def statistics(plane: Plane, bit_depth: int, width: int, height: int, settings: Settings = DEFAULTS) -> Statistics:
+def statistics(plane: Plane, bit_depth: int, width: int, height: int, settings: SpeedSettings = DEFAULTS) -> Statistics:
     """Entropies and scales of a chroma plane's blocks; the same for every picture that it is compared with.
 
     Args:
@@ -268,7 +250,7 @@ def _weights(shares: tuple[float, float], reference: Statistics, distorted: Stat
     return np.log2(1 + mixed)
 
 
-def difference(distorted: Statistics, reference: Statistics, settings: Settings = DEFAULTS) -> float | None:
+def difference(distorted: Statistics, reference: Statistics, settings: SpeedSettings = DEFAULTS) -> float | None:
     """SpEED of one plane; ``None`` where only one of the two is singular."""
     if distorted.is_singular != reference.is_singular:
         return None
@@ -294,7 +276,7 @@ def speed_chroma(
     reference: Sequence[Plane],
     bit_depth: int,
     size: tuple[int, int],
-    settings: Settings = DEFAULTS,
+    settings: SpeedSettings = DEFAULTS,
 ) -> Chroma:
     """SpEED of the chroma of two pictures.
 

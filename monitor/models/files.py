@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
 from types import MappingProxyType
@@ -28,15 +28,27 @@ class Known:
     """Limit enhancement gain to 1, which is all that makes a NEG model of a model."""
 
 
-_V0 = "5950d61fa1f861bd45d8149d80539ed9f3376cfc2495b8f0fa8e9f57cb131ee3"
-_V0_4K = "73b187001309703c89d57cf58baab01660bd11e4ea6fac62bc064c5f5da6dac8"
+_V0 = Known("vmaf_v0.6.1.json", "5950d61fa1f861bd45d8149d80539ed9f3376cfc2495b8f0fa8e9f57cb131ee3")
+_V0_4K = Known("vmaf_4k_v0.6.1.json", "73b187001309703c89d57cf58baab01660bd11e4ea6fac62bc064c5f5da6dac8")
+
+_V1 = {
+    "3d0h": "e4cf8c147e1368b35497d772920bc92f98c1ad7853c1033d8a836947f427140e",
+    "5d0h": "64e12d9c1e4ed5d79da7fa515b82fac7247a9e2ccc91e0ebce31d05489500385",
+    "1d5h_2160": "634d36e0502cb797384726cdd1a106a2c207827595a9e4958d3dae1bd517b139",
+    "3d0h_2160": "77f552fd8d5b6c6a2166bfc4470c9368ec68d2425ed40f1cc235b0cc500f33c2",
+    "hfr_3d0h": "dcfdfab1c00685c1e5f75b6f1078bb4a44c722654e4de090fa5c66784c75241b",
+    "hfr_5d0h": "590f612c87df94badca58e563b318fa9958eac631ab8aadd73bff8cc1adfc515",
+    "hfr_1d5h_2160": "0371db55d3de81a760125f6d65eb4386f1d38af6cf1d00c2f48158e3596246d4",
+    "hfr_3d0h_2160": "1bc502f00aeee11433e2d09468186bbf1bbce56ee650c9bade06c7435ebdd4db",
+}
 
 KNOWN: Mapping[str, Known] = MappingProxyType({
-    "vmaf_v0.6.1": Known("vmaf_v0.6.1.json", _V0),
+    "vmaf_v0.6.1": _V0,
     "vmaf_v0.6.1neg": Known("vmaf_v0.6.1neg.json", "1fcda193aaa2a3136471b7516b3c5dc344546c05fcde2d58609f8c60a2387392"),
-    "vmaf_v0.6.1_phone": Known("vmaf_v0.6.1.json", _V0, transform=True),
-    "vmaf_4k_v0.6.1": Known("vmaf_4k_v0.6.1.json", _V0_4K),
-    "vmaf_4k_v0.6.1neg": Known("vmaf_4k_v0.6.1.json", _V0_4K, no_enhancement=True),
+    "vmaf_v0.6.1_phone": replace(_V0, transform=True),
+    "vmaf_4k_v0.6.1": _V0_4K,
+    "vmaf_4k_v0.6.1neg": replace(_V0_4K, no_enhancement=True),
+    **{f"vmaf_v1.0.16_{view}": Known(f"vmaf_v1.0.16_{view}.json", digest) for view, digest in _V1.items()},
 })  # fmt: skip
 """libvmaf's names. Of the 4K model the package has no NEG file; that one differs in nothing but the gain limits."""
 

@@ -28,13 +28,20 @@ SLOPE_STEP = 0.01
 """Either way from the mean, where the standard deviation's scale under the transform is taken."""
 
 
+CHROMA, DETAIL = "speed_chroma_uv", "adm3"
+"""What the chroma correction corrects, and what by."""
+
+Option = float | str
+"""Value of an extractor's option: a number, a word, or yes or no."""
+
+
 class ModelFeature(NamedTuple):
     """One input of a model."""
 
     name: str
     """libvmaf's short name: ``adm2``, ``motion2``, ``vif_scale0`` ..."""
-    options: tuple[tuple[str, float], ...] = ()
-    """Options of the extractor that differ from its defaults, by name."""
+    options: tuple[tuple[str, Option], ...] = ()
+    """Options of the extractor that the model sets, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,8 @@ class Model:
     transform: Transform | None = None
     """``None`` where it is not to be applied."""
     clip: tuple[float, float] | None = None
+    chroma_correction: float | None = None
+    """Times what ADM3 lacks to 1, this stands in for a SpEED-chroma of exactly 0, which is no measurement."""
     resampled: tuple[Model, ...] = ()
     """Models like it, trained on resampled viewers: how much they disagree tells how sure the score is."""
 
@@ -94,8 +103,17 @@ class Model:
         Args:
             values: One for each of ``features``, in their order.
         """
-        scaled = np.array(self.slopes[1:]) * values + self.intercepts[1:]
+        scaled = np.array(self.slopes[1:]) * self._corrected(values) + self.intercepts[1:]
         return (self.regression.predict(scaled) - self.intercepts[0]) / self.slopes[0]
+
+    def _corrected(self, values: Sequence[float]) -> Sequence[float]:
+        if self.chroma_correction is None:
+            return values
+        known = {feature.name: value for feature, value in zip(self.features, values, strict=True)}
+        if known.get(CHROMA) != 0:
+            return values
+        known[CHROMA] = self.chroma_correction * (1 - known[DETAIL])
+        return list(known.values())
 
     def finish(self, raw: float) -> float:
         """Transform and clip."""
@@ -158,7 +176,7 @@ def _model(entry: Mapping[str, Any], name: str, transform: bool, no_enhancement:
     names = [_short(feature) for feature in entry["feature_names"]]
     options = entry.get("feature_opts_dicts") or [{} for _ in names]
     features = tuple(
-        ModelFeature(feature, tuple(sorted((key, float(value)) for key, value in chosen.items())))
+        ModelFeature(feature, tuple(sorted((key, _option(value)) for key, value in chosen.items())))
         for feature, chosen in zip(names, options, strict=True)
     )
     if no_enhancement:
@@ -174,7 +192,9 @@ def _model(entry: Mapping[str, Any], name: str, transform: bool, no_enhancement:
             stored.get("out_lte_in") == "true",
             stored.get("out_gte_in") == "true",
         )
-    clip = entry.get("score_clip")
+    clip, correction = entry.get("score_clip"), entry.get("chroma_correction_parameter")
+    if correction is not None and not {CHROMA, DETAIL} <= {feature.name for feature in features}:
+        raise ConfigError(f"model {name} corrects {CHROMA} by {DETAIL} without having both")
     return Model(
         name,
         features,
@@ -183,7 +203,14 @@ def _model(entry: Mapping[str, Any], name: str, transform: bool, no_enhancement:
         SupportVectors.parse(entry["model"], len(names)),
         curve,
         (float(clip[0]), float(clip[1])) if clip else None,
+        None if correction is None else float(correction),
     )
+
+
+def _option(value: Any) -> Option:
+    if not isinstance(value, int | float | str):
+        raise TypeError(f"{value!r} is no value of an option")
+    return value
 
 
 def _short(name: str) -> str:

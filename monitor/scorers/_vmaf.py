@@ -3,55 +3,152 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from monitor.kernels.settings import CambiSettings, SpeedSettings, View
 from monitor.scorers import _pairs
+from monitor.scorers._formats import chroma_inside
 from monitor.scorers._memory import PlaneMemory
-from monitor.scorers.siti import are_neighbours
-from monitor.types import Frame, FramePair, VideoFormat
+from monitor.types import Frame, FramePair, Plane, VideoFormat
+
+if TYPE_CHECKING:
+    from monitor.kernels.adm import Adm
+    from monitor.kernels.cambi import Detector
+    from monitor.kernels.speed_chroma import Chroma, Statistics
 
 NO_LIMIT = 100.0
 """Gain limit of the plain models: contrast that was enhanced up to a hundredfold counts as seen."""
+
 MIN_SIDE = 33
 """Smallest width and height of ADM: below, libvmaf reads past its rows and its numbers are arbitrary."""
 
+SMALLEST_ENCODED = (180, 150)
+"""Width and height that libvmaf takes for those of an encoded picture at least."""
 
-def black_frame(video_format: VideoFormat) -> Frame:
-    """A small grey-scale frame of zeros in the format's depth, to compile with."""
-    side = replace(video_format, width=MIN_SIDE, height=MIN_SIDE, chroma_width=0, chroma_height=0)
-    return _pairs.black_frame(side)
+LONGER_ENCODED = 216
+"""What the longer of both must have at least."""
 
-
-class AdmValues(NamedTuple):
-    """ADM2 and its levels, finest first."""
-
-    adm2: float
-    scales: tuple[float, ...]
+WORKSHOPS = 4
+"""How many kinds of CAMBI's tables and room are kept: formats and settings that are in use at the same time."""
 
 
-def _measure_vif(pair: FramePair, limits: tuple[float, ...]) -> Sequence[tuple[float, ...]]:
+def black_frame(video_format: VideoFormat, side: int = MIN_SIDE) -> Frame:
+    """A small square frame of zeros in the format's depth and chroma, to compile with."""
+    across, down = (
+        -(-inside // chroma) if chroma else 0
+        for inside, chroma in (
+            (video_format.width, video_format.chroma_width),
+            (video_format.height, video_format.chroma_height),
+        )
+    )
+    chroma = (-(-side // across), -(-side // down)) if across else (0, 0)
+    small = replace(video_format, width=side, height=side, chroma_width=chroma[0], chroma_height=chroma[1])
+    return _pairs.black_frame(small)
+
+
+@dataclass(eq=False)
+class Detectors:
+    """CAMBI's tables and room: one set for each thread that measures at the same time, used again by the next."""
+
+    _free: dict[Hashable, list[Detector]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def measure(self, luma: Plane, bit_depth: int, settings: CambiSettings) -> float:
+        """CAMBI of one plane."""
+        from monitor.kernels.cambi import Detector
+
+        height, width = luma.shape
+        key = width, height, bit_depth, settings
+        with self._lock:
+            free = self._free.setdefault(key, [])
+            self._free[key] = self._free.pop(key)  # the latest one in use comes last
+            if len(self._free) > WORKSHOPS:
+                del self._free[next(iter(self._free))]
+            detector = free.pop() if free else None
+        if detector is None:
+            detector = Detector(width, height, bit_depth, settings)
+        value = detector.measure(luma)
+        free.append(detector)
+        return value
+
+
+def encoded(pair: FramePair, settings: CambiSettings) -> CambiSettings:
+    """Settings that say how the distorted picture was encoded, as far as they left that open.
+
+    A picture that was smaller than libvmaf allows is taken for as small as it does, of the same shape.
+    """
+    form = pair.encoded or pair.format
+    width, height = form.width, form.height
+    if (width, height) != (pair.format.width, pair.format.height):
+        larger = max(1.0, SMALLEST_ENCODED[0] / width, SMALLEST_ENCODED[1] / height, LONGER_ENCODED / max(width, height))
+        width, height = round(width * larger), round(height * larger)
+    return settings._replace(
+        enc_width=settings.enc_width or width,
+        enc_height=settings.enc_height or height,
+        enc_bitdepth=settings.enc_bitdepth or form.bit_depth,
+    )
+
+
+class Kind(NamedTuple):
+    """A kind of feature."""
+
+    planes: Callable[[FramePair], tuple[Plane, ...]]
+    """What of a pair it is measured of."""
+    measure: Callable[[VmafFeatures, FramePair, tuple[Any, ...]], Sequence[Any]]
+    """Measures it under some settings; a value for each."""
+    together: bool = True
+    """Whether one pass over a pair serves all settings; else each is measured by itself."""
+
+
+def _measure_vif(_: VmafFeatures, pair: FramePair, limits: tuple[float, ...]) -> Sequence[tuple[float, ...]]:
     from monitor.kernels.vif import vif
 
     of_limits = vif(pair.distorted.luma, pair.reference.luma, pair.format.bit_depth, limits)
     return [tuple(sums.ratio for sums in scales) for scales in of_limits]
 
 
-def _measure_adm(pair: FramePair, limits: tuple[float, ...]) -> Sequence[AdmValues]:
-    from monitor.kernels.adm import View, adm
+def _measure_adm(_: VmafFeatures, pair: FramePair, views: tuple[View, ...]) -> Sequence[Adm]:
+    from monitor.kernels.adm import adm
 
-    of_limits = adm(pair.distorted.luma, pair.reference.luma, pair.format.bit_depth, [View(limit) for limit in limits])
-    return [AdmValues(found.adm2, tuple(level.ratio for level in found.levels)) for found in of_limits]
+    return adm(pair.distorted.luma, pair.reference.luma, pair.format.bit_depth, views)
 
 
-MEASURES: Mapping[str, Callable[[FramePair, tuple[Any, ...]], Sequence[Any]]] = MappingProxyType({
-    "vif": _measure_vif,
-    "adm": _measure_adm,
+def _measure_cambi(features: VmafFeatures, pair: FramePair, settings: tuple[CambiSettings, ...]) -> Sequence[float]:
+    luma, depth = pair.distorted.luma, pair.format.bit_depth
+    return [features.detectors.measure(luma, depth, encoded(pair, each)) for each in settings]
+
+
+def _measure_speed(features: VmafFeatures, pair: FramePair, settings: tuple[SpeedSettings, ...]) -> Sequence[Chroma]:
+    from monitor.kernels.speed_chroma import combined, difference, statistics
+
+    size, depth = chroma_inside(pair.format), pair.format.bit_depth
+
+    def of_plane(plane: Plane, setting: SpeedSettings) -> Statistics:
+        return features.memory.once(("speed of", setting), (plane,), lambda: statistics(plane, depth, *size, setting))
+
+    found = []
+    for setting in settings:
+        planes = zip(pair.distorted.planes[1:], pair.reference.planes[1:], strict=True)
+        u, v = (difference(of_plane(one, setting), of_plane(other, setting), setting) for one, other in planes)
+        found.append(combined(u, v, setting.speed_max_val))
+    return found
+
+
+def _lumas(pair: FramePair) -> tuple[Plane, ...]:
+    return pair.distorted.luma, pair.reference.luma
+
+
+KINDS: Mapping[str, Kind] = MappingProxyType({
+    "vif": Kind(_lumas, _measure_vif),
+    "adm": Kind(_lumas, _measure_adm),
+    "cambi": Kind(lambda pair: (pair.distorted.luma,), _measure_cambi, together=False),
+    "speed": Kind(lambda pair: (*pair.distorted.planes[1:], *pair.reference.planes[1:]), _measure_speed, together=False),
 })  # fmt: skip
-"""How each kind of feature is measured of a pair under several settings in one pass, a value for each."""
+"""All but motion, which is of two reference frames."""
 
 
 @dataclass(eq=False)
@@ -62,33 +159,41 @@ class VmafFeatures:
     used from several threads at once.
     """
 
+    memory: PlaneMemory = field(default_factory=PlaneMemory)
+    detectors: Detectors = field(default_factory=Detectors)
     _planned: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    _memory: PlaneMemory = field(default_factory=PlaneMemory)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def plan(self, kind: str, setting: object) -> tuple[Any, ...]:
-        """Measure a kind of feature under this setting too, from now on; gives all its settings."""
+        """Measure a kind of feature under this setting too, from now on; gives all that are measured with it."""
+        if not KINDS[kind].together:
+            return (setting,)
         with self._lock:
             settings = self._planned.get(kind, ())
             if setting not in settings:
                 settings = self._planned[kind] = (*settings, setting)
             return settings
 
-    def tasks(self, pair: FramePair, kinds: Iterable[str]) -> list[Callable[[], object]]:
-        """What is left to measure of a pair, each kind a task for any thread; what was handed out once is not again."""
-        planned = [(kind, self._planned[kind]) for kind in kinds]
-        planes = pair.distorted.luma, pair.reference.luma
-        return [partial(self._measured, *each, pair) for each in planned if self._memory.promise(each, planes)]
+    def tasks(self, pair: FramePair, wanted: Iterable[tuple[str, object]]) -> list[Callable[[], object]]:
+        """What is left to measure of a pair for kinds and settings, as tasks for any thread; each is handed out once."""
+        planned = dict.fromkeys((kind, self.plan(kind, setting)) for kind, setting in wanted)
+        return [
+            partial(self._measured, *each, pair)
+            for each in planned
+            if self.memory.promise(each, KINDS[each[0]].planes(pair))
+        ]
 
-    def vif(self, pair: FramePair, limit: float) -> tuple[float, ...]:
-        """VIF at scales 0 to 3 under a gain limit."""
-        values: tuple[float, ...] = self._value("vif", limit, pair)
-        return values
+    def value(self, kind: str, setting: object, pair: FramePair) -> Any:
+        """What a kind of feature is of a pair under a setting.
 
-    def adm(self, pair: FramePair, limit: float) -> AdmValues:
-        """ADM under a gain limit."""
-        values: AdmValues = self._value("adm", limit, pair)
-        return values
+        Args:
+            kind: ``vif``: a tuple of scales, by gain limit; ``adm``: an ``Adm``, by ``View``; ``cambi``: a number, and
+                ``speed``: a ``Chroma``, each by its kernel's ``Settings``.
+            setting: As planned; others are measured anew, together with all that were planned.
+            pair: Of a format that the kernel takes.
+        """
+        settings = self.plan(kind, setting)
+        return self._measured(kind, settings, pair)[settings.index(setting)]
 
     def motion(self, earlier: Frame, current: Frame) -> float:
         """How much the later of two reference frames differs from the earlier, in 8-bit code values."""
@@ -98,78 +203,9 @@ class VmafFeatures:
 
             return motion(earlier.luma, current.luma, current.format.bit_depth)
 
-        return self._memory.once("motion", (earlier.luma, current.luma), measure)
-
-    def _value(self, kind: str, setting: object, pair: FramePair) -> Any:
-        settings = self.plan(kind, setting)
-        return self._measured(kind, settings, pair)[settings.index(setting)]
+        return self.memory.once("motion", (earlier.luma, current.luma), measure)
 
     def _measured(self, kind: str, settings: tuple[Any, ...], pair: FramePair) -> Sequence[Any]:
-        planes = pair.distorted.luma, pair.reference.luma
-        return self._memory.once((kind, settings), planes, lambda: MEASURES[kind](pair, settings))
-
-
-class Moment(NamedTuple):
-    """A pair whose motion is known."""
-
-    pair: FramePair
-    motion: float
-    """Difference of its reference frame to the one before; 0 for the first pair of all."""
-    motion2: float
-    """The smaller of that and the next frame's; the former alone where none follows."""
-
-
-@dataclass(slots=True)
-class Neighbourhood:
-    """Follows pairs in time and tells the motion of each when the next one has come: libvmaf's ``motion2``.
-
-    A pair before or after a gap (frames without a reference, or that nobody gave) has a neighbour that nobody saw, and gets
-    none.
-    """
-
-    features: VmafFeatures
-    _previous: Frame | None = None
-    """Reference frame of the previous pair, or shown before the first."""
-    _owed: FramePair | None = None
-    """The previous pair, until it is told; only one whose motion is known."""
-    _motion: float = 0.0
-    """Of the pair that is owed."""
-
-    def next(self, pair: FramePair) -> Moment | None:
-        """Take the next pair and tell the one before it."""
-        first = self._previous is None
-        motion = 0.0 if first else self._to(pair.reference)
-        told = self._told(motion)
-        self._previous, self._owed, self._motion = pair.reference, None if motion is None else pair, motion or 0.0
-        return told
-
-    def last(self, following: Frame | None = None) -> Moment | None:
-        """Tell the previous pair, before a reference frame that has no pair or as the last one.
-
-        The next pair's motion is measured against it all the same.
-        """
-        told = self._told(self._motion if following is None else self._to(following))
-        self._owed = None
-        return told
-
-    def lead_in(self, frames: Sequence[Frame]) -> None:
-        """Forget earlier pairs; the next one comes after these reference frames."""
-        self._previous, self._owed = frames[-1], None
-
-    def reset(self) -> None:
-        """Forget earlier pairs."""
-        self._previous = self._owed = None
-
-    def _told(self, following: float | None) -> Moment | None:
-        """What is owed, now that the motion after it is known."""
-        if self._owed is None or following is None:
-            return None
-        return Moment(self._owed, self._motion, min(self._motion, following))
-
-    def _to(self, current: Frame) -> float | None:
-        return None if self._previous is None else self._between(self._previous, current)
-
-    def _between(self, earlier: Frame, current: Frame) -> float | None:
-        if earlier.luma is current.luma:
-            return 0.0
-        return self.features.motion(earlier, current) if are_neighbours(earlier, current) else None
+        return self.memory.once(
+            (kind, settings), KINDS[kind].planes(pair), lambda: KINDS[kind].measure(self, pair, settings)
+        )

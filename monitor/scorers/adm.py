@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from monitor.kernels.settings import View
 from monitor.protocols import Feature, MetricSpec, Reference
 from monitor.scorers import _formats, _vmaf
 from monitor.scorers._registry import SHARED, register
-from monitor.scorers._vmaf import MIN_SIDE, NO_LIMIT, VmafFeatures
+from monitor.scorers._vmaf import MIN_SIDE, VmafFeatures
 from monitor.types import FramePair, Score, VideoFormat
 
 
@@ -46,6 +47,9 @@ SPEC = MetricSpec(
 )
 
 
+VIEW = View()
+
+
 @register
 @dataclass(slots=True)
 class Adm:
@@ -55,20 +59,21 @@ class Adm:
     features: VmafFeatures = field(default_factory=VmafFeatures, metadata=SHARED, repr=False)
 
     def __post_init__(self) -> None:
-        self.features.plan("adm", NO_LIMIT)
+        self.features.plan("adm", VIEW)
 
     def prepare(self, video_format: VideoFormat) -> None:
         _formats.check(SPEC, video_format)
         black = _vmaf.black_frame(video_format)
-        self.features.adm(FramePair(black, black), NO_LIMIT)
+        self.features.value("adm", VIEW, FramePair(black, black))
 
     def tasks(self, item: FramePair) -> Sequence[Callable[[], object]]:
-        return self.features.tasks(item, ["adm"])
+        return self.features.tasks(item, [("adm", VIEW)])
 
     def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
         for pair in batch:
-            measured = self.features.adm(pair, NO_LIMIT)
-            for feature, value in zip(SPEC.features, (measured.adm2, *measured.scales), strict=True):
+            measured = self.features.value("adm", VIEW, pair)
+            values = measured.adm2, *(level.ratio for level in measured.levels)
+            for feature, value in zip(SPEC.features, values, strict=True):
                 yield Score(feature.name, value, pair.index, pair.pts)
 
     def reset(self) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
 
 from monitor.errors import ConfigError
+from monitor.kernels.settings import BLENDED, SENSITIVITY, View
 from monitor.protocols import Feature, MetricSpec, Reference
 from monitor.scorers._pairs import Measure, PairScorer
-from monitor.scorers._registry import register
-from monitor.scorers._vmaf import MIN_SIDE
+from monitor.scorers._registry import SHARED, register
+from monitor.scorers._vmaf import MIN_SIDE, VmafFeatures
 from monitor.types import FramePair, VideoFormat
+
+if TYPE_CHECKING:
+    from monitor.kernels.adm import Adm
 
 RANGES: dict[str, tuple[float, float]] = {
     "adm_enhn_gain_limit": (1, 100),
@@ -79,6 +84,7 @@ class Adm3(PairScorer):
     adm_csf_mode: int = WATSON
     adm_norm_view_dist: float = 3.0
     adm_ref_display_height: int = 1080
+    features: VmafFeatures = field(default_factory=VmafFeatures, metadata=SHARED, repr=False)
 
     def __post_init__(self) -> None:
         for name, (least, most) in RANGES.items():
@@ -93,16 +99,28 @@ class Adm3(PairScorer):
                 f"'adm_norm_view_dist' to be {offer}, not {self.adm_ref_display_height} and {self.adm_norm_view_dist:g}"
             )
 
-    def measure(self, video_format: VideoFormat) -> Measure:
-        from monitor.kernels.adm import BLENDED, SENSITIVITY, View, adm
+        self.features.plan("adm", self.view)
 
+    @property
+    def view(self) -> View:
+        """How the pair is looked at."""
         sensitivity = SENSITIVITY
         if self.adm_csf_mode != WATSON:
             sensitivity = BLENDED[self.adm_ref_display_height, self.adm_norm_view_dist]
-        view = View(self.adm_enhn_gain_limit, sensitivity, self.adm_noise_weight, additive=True)
+        return View(self.adm_enhn_gain_limit, sensitivity, self.adm_noise_weight, additive=True)
+
+    def combined(self, measured: Adm) -> float:
+        """ADM3 of what the view shows."""
+        return measured.adm3(self.adm_dlm_weight, self.adm_min_val)
+
+    def measure(self, video_format: VideoFormat) -> Measure:  # noqa: ARG002
+        view = self.view
 
         def measured(pair: FramePair) -> tuple[float, float]:
-            (found,) = adm(pair.distorted.luma, pair.reference.luma, video_format.bit_depth, (view,))
-            return found.adm3(self.adm_dlm_weight, self.adm_min_val), found.aim
+            found = self.features.value("adm", view, pair)
+            return self.combined(found), found.aim
 
         return measured
+
+    def tasks(self, item: FramePair) -> Sequence[Callable[[], object]]:
+        return self.features.tasks(item, [("adm", self.view)])

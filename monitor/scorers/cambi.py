@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from monitor.errors import ConfigError, UnsupportedFormat
+from monitor.kernels.settings import CambiSettings
 from monitor.protocols import Feature, MetricSpec, Reference
 from monitor.scorers import _formats, _pairs
+from monitor.scorers._memory import PlaneMemory
 from monitor.scorers._registry import register
-from monitor.types import Frame, Plane, Score, VideoFormat
-
-SMALLEST = 216
-"""Samples that the longer side has at least, of the picture as it was encoded."""
+from monitor.scorers._vmaf import LONGER_ENCODED, Detectors
+from monitor.types import Frame, Score, VideoFormat
 
 RANGES: dict[str, tuple[float, float]] = {
     "enc_width": (0, 65535),
@@ -44,7 +44,7 @@ SPEC = MetricSpec(
     ),
     source="Tandon, Afonso, Sole and Krasula, CAMBI, Picture Coding Symposium 2021; libvmaf feature/cambi.c",
     reference=Reference.NONE,
-    min_longer_side=SMALLEST,
+    min_longer_side=LONGER_ENCODED,
     default=False,
     features=(
         Feature(
@@ -82,7 +82,8 @@ class Cambi:
     cambi_eotf: str = "bt1886"
     cambi_high_res_speedup: int = 0
     cambi_max_val: float = 1000.0
-    _measure: Callable[[Plane], float] = field(init=False, repr=False)
+    _detectors: Detectors = field(default_factory=Detectors, init=False, repr=False)
+    _memory: PlaneMemory = field(default_factory=PlaneMemory, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name, (least, most) in RANGES.items():
@@ -93,23 +94,32 @@ class Cambi:
                 offer = ", ".join(map(str, choices))
                 raise ConfigError(f"metric 'cambi': option {name!r} must be one of {offer}, not {getattr(self, name)!r}")
 
-    def prepare(self, video_format: VideoFormat) -> None:
-        from monitor.kernels.cambi import Detector, Settings
+    @property
+    def settings(self) -> CambiSettings:
+        """The options as the kernel takes them."""
+        return CambiSettings(**{name: getattr(self, name) for name in CambiSettings._fields})
 
+    def prepare(self, video_format: VideoFormat) -> None:
         _formats.check(SPEC, video_format)
-        settings = Settings(**{name: getattr(self, name) for name in Settings._fields})
+        settings = self.settings
         width, height = settings.encoded_size(video_format.width, video_format.height)
-        if max(width, height) < SMALLEST:
+        if max(width, height) < LONGER_ENCODED:
             raise UnsupportedFormat(
-                f"metric 'cambi' needs an encoded picture whose longer side is at least {SMALLEST}, not {width}x{height}; "
-                "check its options 'enc_width' and 'enc_height'"
+                f"metric 'cambi' needs an encoded picture whose longer side is at least {LONGER_ENCODED}, not "
+                f"{width}x{height}; check its options 'enc_width' and 'enc_height'"
             )
-        self._measure = Detector(video_format.width, video_format.height, video_format.bit_depth, settings).measure
-        self._measure(_pairs.black_frame(video_format).luma)
+        self._measure(_pairs.black_frame(video_format))
+
+    def tasks(self, item: Frame) -> Sequence[Callable[[], object]]:
+        return (lambda: self._measure(item),) if self._memory.promise("cambi", (item.luma,)) else ()
 
     def score(self, batch: Sequence[Frame]) -> Iterator[Score]:
         for frame in batch:
-            yield Score("cambi", self._measure(frame.luma), frame.index, frame.pts)
+            yield Score("cambi", self._measure(frame), frame.index, frame.pts)
+
+    def _measure(self, frame: Frame) -> float:
+        luma, depth = frame.luma, frame.format.bit_depth
+        return self._memory.once("cambi", (luma,), lambda: self._detectors.measure(luma, depth, self.settings))
 
     def reset(self) -> None:
         """Frames are scored one by one: there is nothing to forget."""

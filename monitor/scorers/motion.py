@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from monitor.protocols import Feature, MetricSpec, Reference, Spacing
 from monitor.scorers import _formats, _vmaf
+from monitor.scorers._motion import Moment, Neighbourhood
 from monitor.scorers._registry import SHARED, register
-from monitor.scorers._vmaf import Moment, Neighbourhood, VmafFeatures
+from monitor.scorers._vmaf import VmafFeatures
 from monitor.types import Frame, FramePair, Score, VideoFormat
 
 
@@ -79,8 +80,7 @@ class Motion:
         self._neighbourhood.reset()
 
 
-def _scores(moment: Moment | None) -> Iterator[Score]:
-    if moment is not None:
-        pair = moment.pair
-        yield Score("integer_motion", moment.motion, pair.index, pair.pts)
-        yield Score("integer_motion2", moment.motion2, pair.index, pair.pts)
+def _scores(moments: Iterator[Moment]) -> Iterator[Score]:
+    for pair, motion, motion2 in moments:
+        yield Score("integer_motion", motion, pair.index, pair.pts)
+        yield Score("integer_motion2", motion2, pair.index, pair.pts)

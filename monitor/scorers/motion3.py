@@ -125,6 +125,11 @@ class Motion3Track:
     _unaveraged: float | None = None
     """Of the pair before, before the moving average."""
 
+    @property
+    def before(self) -> int:
+        """How many frames before one have a part in its motion."""
+        return self.settings.before
+
     def next(self, pair: FramePair) -> Iterator[Told]:
         """Take the next pair and tell those whose motion it settles."""
         return self._advance(pair.reference, pair)
@@ -219,8 +224,11 @@ class Motion3:
         for name, (least, most) in RANGES.items():
             if not least <= getattr(self, name) <= most:
                 raise ConfigError(f"metric 'motion3': option {name!r} must be {least} to {most}, not {getattr(self, name)}")
-        settings = Settings(**{name: getattr(self, name) for name in Settings._fields})
-        self._track = Motion3Track(self.features, settings)
+        self._track = self.track(self.features)
+
+    def track(self, features: VmafFeatures) -> Motion3Track:
+        """Follows pairs under these options."""
+        return Motion3Track(features, Settings(**{name: getattr(self, name) for name in Settings._fields}))
 
     def prepare(self, video_format: VideoFormat) -> None:
         _formats.check(SPEC, video_format)
@@ -233,7 +241,7 @@ class Motion3:
 
     @property
     def before(self) -> int:
-        return self._track.settings.before
+        return self._track.before
 
     def flush(self, following: Frame | None = None) -> Iterator[Score]:
         yield from _scores(self._track.last(following))

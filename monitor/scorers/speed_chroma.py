@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
 
 from monitor.errors import ConfigError, UnsupportedFormat
+from monitor.kernels.settings import SpeedSettings
 from monitor.protocols import Feature, MetricSpec, Reference
+from monitor.scorers._formats import chroma_inside
 from monitor.scorers._pairs import Measure, PairScorer
-from monitor.scorers._registry import register
-from monitor.types import VideoFormat
+from monitor.scorers._registry import SHARED, register
+from monitor.scorers._vmaf import VmafFeatures
+from monitor.types import FramePair, VideoFormat
+
+if TYPE_CHECKING:
+    from monitor.kernels.speed_chroma import Chroma
 
 RANGES: dict[str, tuple[float, float]] = {
     "speed_prescale": (0.1, 4),
@@ -52,15 +59,6 @@ SPEC = MetricSpec(
 )
 
 
-def chroma_size(video_format: VideoFormat) -> tuple[int, int]:
-    """Width and height of chroma as libvmaf counts them: rounded down where the picture's are odd."""
-    width, height = video_format.width, video_format.height
-    return (
-        width if video_format.chroma_width == width else width // 2,
-        height if video_format.chroma_height == height else height // 2,
-    )
-
-
 @register
 @dataclass(slots=True)
 class SpeedChroma(PairScorer):
@@ -73,6 +71,7 @@ class SpeedChroma(PairScorer):
     speed_nn_floor: float = 0.0
     speed_weight_var_mode: int = 0
     speed_max_val: float = 1000.0
+    features: VmafFeatures = field(default_factory=VmafFeatures, metadata=SHARED, repr=False)
 
     def __post_init__(self) -> None:
         for name, (least, most) in RANGES.items():
@@ -86,14 +85,28 @@ class SpeedChroma(PairScorer):
                 f"not {self.speed_prescale_method!r}"
             )
 
-    def measure(self, video_format: VideoFormat) -> Measure:
-        from monitor.kernels.speed_chroma import Settings, speed_chroma
+        self.features.plan("speed", self.settings)
 
-        settings = Settings(**{name: getattr(self, name) for name in Settings._fields})
-        size, depth = chroma_size(video_format), video_format.bit_depth
-        if settings.is_too_small(*size):
+    @property
+    def settings(self) -> SpeedSettings:
+        """The options as the kernel takes them."""
+        return SpeedSettings(**{name: getattr(self, name) for name in SpeedSettings._fields})
+
+    def measure(self, video_format: VideoFormat) -> Measure:
+        from monitor.kernels.speed_chroma import is_too_small
+
+        settings, size = self.settings, chroma_inside(video_format)
+        if is_too_small(*size, settings):
             raise UnsupportedFormat(
                 f"metric 'speed_chroma' has too few samples in chroma planes of {size[0]}x{size[1]} resized by "
                 f"{self.speed_prescale}; leave it out for this rendition"
             )
-        return lambda pair: speed_chroma(pair.distorted.planes[1:], pair.reference.planes[1:], depth, size, settings)
+
+        def measured(pair: FramePair) -> Chroma:
+            found: Chroma = self.features.value("speed", settings, pair)
+            return found
+
+        return measured
+
+    def tasks(self, item: FramePair) -> Sequence[Callable[[], object]]:
+        return self.features.tasks(item, [("speed", self.settings)])

@@ -55,14 +55,14 @@ class Vif:
     def prepare(self, video_format: VideoFormat) -> None:
         _formats.check(SPEC, video_format)
         black = _vmaf.black_frame(video_format)
-        self.features.vif(FramePair(black, black), NO_LIMIT)
+        self.features.value("vif", NO_LIMIT, FramePair(black, black))
 
     def tasks(self, item: FramePair) -> Sequence[Callable[[], object]]:
-        return self.features.tasks(item, ["vif"])
+        return self.features.tasks(item, [("vif", NO_LIMIT)])
 
     def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
         for pair in batch:
-            for feature, value in zip(SPEC.features, self.features.vif(pair, NO_LIMIT), strict=True):
+            for feature, value in zip(SPEC.features, self.features.value("vif", NO_LIMIT, pair), strict=True):
                 yield Score(feature.name, value, pair.index, pair.pts)
 
     def reset(self) -> None:

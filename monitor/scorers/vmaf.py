@@ -2,28 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, NamedTuple
 
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, UnsupportedFormat
+from monitor.models.vmaf import CHROMA, Model
 from monitor.protocols import Feature, MetricSpec, Reference, Spacing
 from monitor.scorers import _formats, _vmaf
+from monitor.scorers._ingredients import TOLD, Ingredient, ingredient
+from monitor.scorers._motion import Moment, Neighbourhood
 from monitor.scorers._registry import SHARED, register
-from monitor.scorers._vmaf import MIN_SIDE, NO_LIMIT, Moment, Neighbourhood, VmafFeatures
+from monitor.scorers._vmaf import LONGER_ENCODED, MIN_SIDE, VmafFeatures
+from monitor.scorers.motion3 import Motion3Track, Told
 from monitor.types import Frame, FramePair, Score, VideoFormat
 
-if TYPE_CHECKING:
-    from monitor.models.vmaf import Model, ModelFeature
+SMALLEST_CHROMA = 80
+"""Samples of a line of chroma, after its resizing, that SpEED needs: libvmaf crashes below."""
+
+
+class Kind(NamedTuple):
+    """What a model is and takes."""
+
+    made_of: str
+    """The metrics whose features it takes."""
+    most: float = 100.0
+    """The best score there is."""
+    needs_chroma: bool = False
+    looks_for_banding: bool = False
+    min_size: int = MIN_SIDE
+    warning: float | None = None
+    critical: float | None = None
+
+
+V0 = Kind("`vif`, `adm` and `motion`, bit for bit", warning=70.0, critical=50.0)
+
+
+def _v1(resized: float = 1.0, most: float = 100.0) -> Kind:
+    """A model that takes chroma resized by a factor; sizes are those of 4:2:0."""
+    smallest = next(side for side in range(SMALLEST_CHROMA, 10_000) if int(side // 2 * resized + 0.5) >= SMALLEST_CHROMA)
+    return Kind("`cambi`, `speed_chroma`, `adm3` and `motion3`", most, True, True, smallest)
+
 
 PUBLISHED = (
-    ("vmaf", "VMAF", "vmaf_v0.6.1", "seen on a 1080p television from three times its height"),
-    ("vmaf_neg", "VMAF NEG", "vmaf_v0.6.1neg", "as VMAF, but contrast that an encoder enhanced does not count"),
-    ("vmaf_phone", "VMAF phone", "vmaf_v0.6.1_phone", "seen on a phone"),
-    ("vmaf_4k", "VMAF 4K", "vmaf_4k_v0.6.1", "seen on a 2160p television from one and a half times its height"),
-    ("vmaf_4k_neg", "VMAF 4K NEG", "vmaf_4k_v0.6.1neg", "as VMAF 4K, but contrast that an encoder enhanced does not count"),
+    ("vmaf", "VMAF", "vmaf_v0.6.1", "seen on a 1080p television from three times its height", V0),
+    ("vmaf_neg", "VMAF NEG", "vmaf_v0.6.1neg", "as VMAF, but contrast that an encoder enhanced does not count", V0),
+    ("vmaf_phone", "VMAF phone", "vmaf_v0.6.1_phone", "seen on a phone", V0),
+    ("vmaf_4k", "VMAF 4K", "vmaf_4k_v0.6.1", "seen on a 2160p television from one and a half times its height", V0),
+    (
+        "vmaf_4k_neg",
+        "VMAF 4K NEG",
+        "vmaf_4k_v0.6.1neg",
+        "as VMAF 4K, but contrast that an encoder enhanced does not count",
+        V0,
+    ),
 )
-"""Metric, title, libvmaf's name of the model, and what it predicts."""
+"""Metric, title, libvmaf's name of the model, what it predicts, and its kind."""
+
+PUBLISHED_V1 = (
+    ("vmaf_v1", "VMAF v1", "3d0h", "seen on a 1080p television from three times its height", _v1()),
+    ("vmaf_v1_phone", "VMAF v1 phone", "5d0h", "seen on a phone from five times the picture's height", _v1(0.6)),
+    ("vmaf_v1_4k", "VMAF v1 4K", "1d5h_2160", "seen on a 2160p television from one and a half times its height", _v1()),
+    (
+        "vmaf_v1_4k_3h",
+        "VMAF v1 4K 3H",
+        "3d0h_2160",
+        "seen on a 2160p television from three times its height, on a scale where the best 1080p has 100",
+        _v1(0.5, 110.0),
+    ),
+)
+"""Likewise, with the viewing condition as libvmaf names it. Each has a variant for 50 and 60 frames a second."""
 
 INTERVAL = (
     ("bagging", "mean of the resampled models"),
@@ -33,39 +81,41 @@ INTERVAL = (
 )
 """What a collection of resampled models says beside the score, by libvmaf's names."""
 
-FEATURES = {"adm2", "motion", "motion2", *(f"{kind}_scale{scale}" for kind in ("adm", "vif") for scale in range(4))}
-"""What models may be made of; the one option of a feature that is known is its gain limit."""
 
-
-def _feature(name: str, title: str) -> Feature:
+def _feature(name: str, title: str, kind: Kind) -> Feature:
     return Feature(
         name=name,
         title=title,
         unit="",
         minimum=0.0,
-        maximum=100.0,
+        maximum=kind.most,
         worst=0.0,
-        best=100.0,
+        best=kind.most,
         zero="nothing of the reference is recognisable",
         no_data="no neighbouring frames were paired with the reference",
-        warning=70.0,
-        critical=50.0,
+        warning=kind.warning,
+        critical=kind.critical,
         min_drop=6.0,
     )
 
 
-def _spec(name: str, title: str, trained: str, meaning: str, beside: Sequence[Feature] = ()) -> MetricSpec:
+def _spec(
+    name: str, title: str, trained: str, meaning: str, kind: Kind, beside: Sequence[tuple[str, str]] = ()
+) -> MetricSpec:
+    features = [(name, title), *((f"{name}_{suffix}", f"{title}, {what}") for suffix, what in beside)]
     return MetricSpec(
         name=name,
         title=title,
-        summary=f"Predicted mean opinion, 0-100: {meaning}. Model {trained} on libvmaf's integer features, bit for bit.",
-        source="Netflix, libvmaf; the features are those of metrics `vif`, `adm` and `motion`",
+        summary=f"Predicted mean opinion, 0-{kind.most:g}: {meaning}. Model {trained} on the features of {kind.made_of}.",
+        source="Netflix, libvmaf",
         reference=Reference.FULL,
         spacing=Spacing.CONSECUTIVE,
-        min_size=MIN_SIDE,
+        needs_chroma=kind.needs_chroma,
+        min_size=kind.min_size,
+        min_longer_side=LONGER_ENCODED if kind.looks_for_banding and kind.min_size < LONGER_ENCODED else 1,
         default=False,
         trained=trained,
-        features=(_feature(name, title), *beside),
+        features=tuple(_feature(*each, kind) for each in features),
     )
 
 
@@ -79,80 +129,111 @@ class Vmaf:
 
     spec: ClassVar[MetricSpec]
     choice: ClassVar[str]
-    before: ClassVar[int] = 1
     features: VmafFeatures = field(default_factory=VmafFeatures, metadata=SHARED, repr=False)
     _model: Model = field(init=False, repr=False)
-    _neighbourhood: Neighbourhood = field(init=False, repr=False)
+    _track: Neighbourhood | Motion3Track = field(init=False, repr=False)
+    _ingredients: list[Ingredient] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         from monitor.models.files import open_model
 
         self._model = open_model(self.choice)
+        self._track = Neighbourhood(self.features)
+        motions = 0
         for feature in self._model.features:
-            unknown = {name for name, _ in feature.options} - {f"{feature.name[:3]}_enhn_gain_limit"}
-            if feature.name not in FEATURES or unknown:
-                wanted = f"{feature.name} with {', '.join(sorted(unknown))}" if unknown else feature.name
-                raise ConfigError(f"model {self._model.name} needs the feature {wanted}, which metric 'vmaf' does not have")
-            if (kind := feature.name[:3]) in _vmaf.MEASURES:
-                self.features.plan(kind, _limit(feature))
-        self._neighbourhood = Neighbourhood(self.features)
+            try:
+                found = ingredient(feature, self._encoding())
+            except ConfigError as error:
+                raise ConfigError(f"model {self._model.name} needs the feature {feature.name}: {error}") from error
+            if found.kind == TOLD:
+                self._track, motions = found.setting(self.features), motions + 1
+            else:
+                self.features.plan(found.kind, found.setting)
+            self._ingredients.append(found)
+        if motions > 1 and isinstance(self._track, Motion3Track):
+            raise ConfigError(f"model {self._model.name} needs several features of motion, which is not known here")
+
+    @property
+    def before(self) -> int:
+        return self._track.before
 
     def prepare(self, video_format: VideoFormat) -> None:
         _formats.check(self.spec, video_format)
-        self._neighbourhood.reset()
-        black = _vmaf.black_frame(video_format)
-        self.features.motion(black, _vmaf.black_frame(video_format))
-        self._values(Moment(FramePair(black, black), 0.0, 0.0))
+        self._track.reset()
+        black, other = (_vmaf.black_frame(video_format, self.spec.min_size) for _ in range(2))
+        self.features.motion(black, other)
+        for kind, setting, _ in self._ingredients:
+            if kind != TOLD:
+                self.features.value(kind, setting, FramePair(black, black))
 
     def tasks(self, item: FramePair) -> Sequence[Callable[[], object]]:
-        kinds = dict.fromkeys(feature.name[:3] for feature in self._model.features)
-        return self.features.tasks(item, [kind for kind in kinds if kind in _vmaf.MEASURES])
+        return self.features.tasks(item, [(kind, setting) for kind, setting, _ in self._ingredients if kind != TOLD])
 
     def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
         for pair in batch:
-            yield from self._scores(self._neighbourhood.next(pair))
+            yield from self._scores(self._track.next(pair))
 
     def flush(self, following: Frame | None = None) -> Iterator[Score]:
-        yield from self._scores(self._neighbourhood.last(following))
+        yield from self._scores(self._track.last(following))
 
     def lead_in(self, frames: Sequence[Frame]) -> None:
-        self._neighbourhood.lead_in(frames)
+        self._track.lead_in(frames)
 
     def reset(self) -> None:
-        self._neighbourhood.reset()
+        self._track.reset()
 
     def close(self) -> None:
-        self._neighbourhood.reset()
+        self._track.reset()
 
-    def _scores(self, moment: Moment | None) -> Iterator[Score]:
-        if moment is None:
-            return
-        values = self._values(moment)
-        predicted = [self._model.predict(values)]
-        if self._model.resampled:
-            predicted += self._model.interval(values)
-        for feature, value in zip(self.spec.features, predicted, strict=True):
-            yield Score(feature.name, value, moment.pair.index, moment.pair.pts)
+    def _scores(self, moments: Iterable[Moment | Told]) -> Iterator[Score]:
+        for moment in moments:
+            pair = moment.pair
+            values = [
+                pick(moment if kind == TOLD else self.features.value(kind, setting, pair))
+                for kind, setting, pick in self._ingredients
+            ]
+            predicted = [self._model.predict(values)]
+            if self._model.resampled:
+                predicted += self._model.interval(values)
+            for feature, value in zip(self.spec.features, predicted, strict=True):
+                yield Score(feature.name, value, pair.index, pair.pts)
 
-    def _values(self, moment: Moment) -> list[float]:
-        """The model's features of one pair, in its order."""
-        return [self._value(moment, feature) for feature in self._model.features]
-
-    def _value(self, moment: Moment, feature: ModelFeature) -> float:
-        kind, _, scale = feature.name.partition("_scale")
-        limit = _limit(feature)
-        if kind == "vif":
-            return self.features.vif(moment.pair, limit)[int(scale)]
-        if kind == "adm":
-            return self.features.adm(moment.pair, limit).scales[int(scale)]
-        if kind == "adm2":
-            return self.features.adm(moment.pair, limit).adm2
-        return moment.motion2 if kind == "motion2" else moment.motion
+    def _encoding(self) -> Mapping[str, int]:
+        """What CAMBI is told of how the distorted picture was encoded; 0 where it is to find out."""
+        return {}
 
 
-def _limit(feature: ModelFeature) -> float:
-    """How much enhanced contrast may count."""
-    return next(iter(dict(feature.options).values()), NO_LIMIT)
+@dataclass(slots=True)
+class VmafWithBanding(Vmaf):
+    """VMAF whose model looks for false contours with CAMBI, which wants to know how the distorted picture was encoded.
+
+    That is taken from the pair: the size and the bit depth that the picture had before it was brought into the reference's
+    format. Of an encode of eight bits CAMBI takes off the dither first, whatever depth the frames have. So 8-bit files
+    score the same as they are and converted to ten bits, which is what VMAF v1's authors advise, together with telling CAMBI
+    of the encode (resource/doc/models_v1.md). Other tools convert and do not tell; ``enc_bitdepth`` 10 gives their number.
+
+    Args:
+        enc_width: Width of the encoded picture where the pair does not know; at least 180 in libvmaf.
+        enc_height: Height likewise; at least 150.
+        enc_bitdepth: Bits of its samples likewise.
+    """
+
+    enc_width: int = 0
+    enc_height: int = 0
+    enc_bitdepth: int = 0
+
+    def prepare(self, video_format: VideoFormat) -> None:
+        _formats.check(self.spec, video_format)
+        for kind, setting, _ in self._ingredients:
+            if kind == "cambi" and max(setting.encoded_size(video_format.width, video_format.height)) < LONGER_ENCODED:
+                raise UnsupportedFormat(
+                    f"metric {self.spec.name!r} needs an encoded picture whose longer side is at least {LONGER_ENCODED}, "
+                    f"not {setting.enc_width}x{setting.enc_height}; check its options 'enc_width' and 'enc_height'"
+                )
+        Vmaf.prepare(self, video_format)
+
+    def _encoding(self) -> Mapping[str, int]:
+        return {"enc_width": self.enc_width, "enc_height": self.enc_height, "enc_bitdepth": self.enc_bitdepth}
 
 
 def define(name: str, title: str, choice: str, meaning: str) -> MetricSpec:
@@ -171,15 +252,27 @@ def define(name: str, title: str, choice: str, meaning: str) -> MetricSpec:
     from monitor.models.files import open_model
 
     model = open_model(choice)
-    beside = [_feature(f"{name}_{suffix}", f"{title}, {what}") for suffix, what in INTERVAL] if model.resampled else []
-    return _define(_spec(name, title, model.name, meaning, beside), choice)
+    names = {feature.name for feature in model.features}
+    kind = Kind(
+        f"{', '.join(sorted(names))}",
+        most=model.clip[1] if model.clip else 100.0,
+        needs_chroma=CHROMA in names,
+        looks_for_banding="cambi" in names,
+        min_size=2 * SMALLEST_CHROMA if CHROMA in names else MIN_SIDE,
+    )
+    return _define(_spec(name, title, model.name, meaning, kind, INTERVAL if model.resampled else ()), choice, kind)
 
 
-def _define(spec: MetricSpec, choice: str) -> MetricSpec:
+def _define(spec: MetricSpec, choice: str, kind: Kind) -> MetricSpec:
+    parent = VmafWithBanding if kind.looks_for_banding else Vmaf
     members = {"spec": spec, "choice": choice, "__slots__": (), "__doc__": spec.summary, "__module__": __name__}
-    register(type(f"Vmaf_{spec.name}", (Vmaf,), members))
+    register(type(f"Vmaf_{spec.name}", (parent,), members))
     return spec
 
 
-for _name, _title, _trained, _meaning in PUBLISHED:
-    _define(_spec(_name, _title, _trained, _meaning), _trained)
+for _name, _title, _trained, _meaning, _kind in PUBLISHED:
+    _define(_spec(_name, _title, _trained, _meaning, _kind), _trained, _kind)
+for _name, _title, _view, _meaning, _kind in PUBLISHED_V1:
+    for _rate, _suffix, _shown, _said in (("", "", "", ""), ("hfr_", "_hfr", " HFR", "; at 50 or 60 frames a second")):
+        _trained = f"vmaf_v1.0.16_{_rate}{_view}"
+        _define(_spec(_name + _suffix, _title + _shown, _trained, _meaning + _said, _kind), _trained, _kind)

@@ -21,8 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 from monitor.encoding import EncodeSettings, encode_segment
-from monitor.kernels.adm import BLENDED, View, adm
+from monitor.kernels.adm import adm
 from monitor.kernels.motion import motion
+from monitor.kernels.settings import BLENDED, View
 from monitor.kernels.vif import vif
 from monitor.protocols import Delayed
 from monitor.scorers import create_all, resolve

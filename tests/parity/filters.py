@@ -44,7 +44,8 @@ def pairs_of(clip: Clip) -> list[FramePair]:
     return paired(clip.distorted, clip.reference, video_format(clip.width, clip.height, clip.pixel_format))
 
 
-def _run(pairs: Sequence[FramePair], folder: Path, graph: str) -> None:
+def run(pairs: Sequence[FramePair], folder: Path, graph: str) -> None:
+    """Put the distorted and the reference frames through a graph of filters; files are written to and read from a folder."""
     form, rate = pairs[0].format, 1 / pairs[0].duration
     inputs = []
     for side in ("distorted", "reference"):
@@ -59,13 +60,13 @@ def _run(pairs: Sequence[FramePair], folder: Path, graph: str) -> None:
 
 def libvmaf(pairs: Sequence[FramePair], folder: Path, extractor: str) -> list[dict[str, float | None]]:
     """What a feature extractor of libvmaf says of every pair: six decimals, ``None`` where the value is infinite."""
-    _run(pairs, folder, f"libvmaf=log_fmt=json:log_path=log.json:n_threads=1:model=:feature=name={extractor}")
+    run(pairs, folder, f"libvmaf=log_fmt=json:log_path=log.json:n_threads=1:model=:feature=name={extractor}")
     return [frame["metrics"] for frame in json.loads((folder / "log.json").read_text())["frames"]]
 
 
 def ffmpeg(pairs: Sequence[FramePair], folder: Path, name: str) -> list[dict[str, float]]:
     """What FFmpeg's filter ``name`` says of every pair, by metadata key, for example ``ssim.Y``."""
-    _run(pairs, folder, f"{name},metadata=print:file=log.txt")
+    run(pairs, folder, f"{name},metadata=print:file=log.txt")
     found: list[dict[str, float]] = []
     for line in (folder / "log.txt").read_text().splitlines():
         if line.startswith("frame:"):
@@ -99,4 +100,27 @@ def made(content: str, form: VideoFormat, seed: int, amount: float, count: int =
                 plane = np.clip(np.rint(spoilt * (1 << (form.bit_depth - 8))), 0, form.peak).astype(kind)
                 plane.flags.writeable = False
                 side[-1].append(plane)
+    return paired(*sides, form, rate)
+
+
+def textured(pairs: list[FramePair], seed: int, noise: float) -> list[FramePair]:
+    """The pairs with chroma that has detail at a sixteenth of its size, and noise in the distorted's."""
+    form, rate = pairs[0].format, int(1 / pairs[0].duration)
+    rng = np.random.default_rng(seed)
+    sides = []
+    planes = [rng.normal(128, 20, (form.chroma_height // 8 + 1, form.chroma_width // 8 + 1)) for _ in range(2)]
+    for at, amount in (("distorted", noise), ("reference", 0.0)):
+        side = []
+        for pair in pairs:
+            luma = getattr(pair, at).luma
+            chroma = []
+            for plane in planes:
+                picture = plane.repeat(8, 0).repeat(8, 1)[: form.chroma_height, : form.chroma_width]
+                picture = picture + rng.normal(0, amount + 0.2, picture.shape)
+                samples = np.clip(np.rint(picture * (1 << form.bit_depth) / 256), 0, form.peak)
+                samples = samples.astype(luma.dtype)
+                samples.flags.writeable = False
+                chroma.append(samples)
+            side.append([luma, *chroma])
+        sides.append(side)
     return paired(*sides, form, rate)

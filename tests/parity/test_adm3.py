@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from monitor import scorers
-from monitor.kernels.adm import BLENDED, View, adm
+from monitor.kernels.adm import adm
+from monitor.kernels.settings import BLENDED, View
 from tests.parity import filters
 from tests.parity.clips import NAMES, clip, known
 

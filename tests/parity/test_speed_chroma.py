@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -70,26 +69,6 @@ def spelled(options: dict[str, object]) -> str:
     return "speed_chroma" + "".join(f"\\\\:{name}={value}" for name, value in options.items())
 
 
-def textured(pairs: list[FramePair], seed: int, noise: float) -> list[FramePair]:
-    """The pairs with chroma that has detail at a sixteenth of its size."""
-    form = pairs[0].format
-    rng = np.random.default_rng(seed)
-    sides = []
-    planes = [rng.normal(128, 20, (form.chroma_height // 8 + 1, form.chroma_width // 8 + 1)) for _ in range(2)]
-    for amount in (noise, 0.0):
-        side = []
-        for pair in pairs:
-            chroma = []
-            for plane in planes:
-                picture = plane.repeat(8, 0).repeat(8, 1)[: form.chroma_height, : form.chroma_width]
-                picture = picture + rng.normal(0, amount + 0.2, picture.shape)
-                samples = np.clip(np.rint(picture * (1 << form.bit_depth) / 256), 0, form.peak)
-                chroma.append(samples.astype(pair.reference.luma.dtype))
-            side.append([pair.reference.luma, *chroma])
-        sides.append(side)
-    return filters.paired(*sides, form)
-
-
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     size=st.tuples(st.integers(320, 700), st.integers(320, 500)),
@@ -119,7 +98,7 @@ def test_made_pictures(
     form = filters.video_format(*size, pixel_format)
     pairs = filters.made("flat" if content == "textured" else content, form, seed, noise)
     if content == "textured":
-        pairs = textured(pairs, seed, noise)
+        pairs = filters.textured(pairs, seed, noise)
     for found, theirs in zip(ours(pairs, options), filters.libvmaf(pairs, tmp_path, spelled(options)), strict=True):
         expected = [next(value for key, value in theirs.items() if f"{key}_".startswith(f"{part}_")) for part in PARTS]
         assert [found[part] for part in PARTS] == pytest.approx(expected, abs=NEARLY_SINGULAR)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.kernels import adm, motion, vif
+from monitor.kernels.settings import View
 from tests.parity.clips import NAMES, clip
 
 EVERY_CLIP = pytest.mark.parametrize("name", NAMES)
@@ -28,7 +29,7 @@ def test_vif(shared: Path, name: str) -> None:
 def test_adm(shared: Path, name: str) -> None:
     of = clip(shared, name)
     for distorted, reference, scores in zip(of.distorted, of.reference, of.scores, strict=True):
-        measured = adm.adm(distorted[0], reference[0], of.bit_depth, [adm.View(limit) for limit in LIMITS])
+        measured = adm.adm(distorted[0], reference[0], of.bit_depth, [View(limit) for limit in LIMITS])
         for result, suffix in zip(measured, LIMITS.values(), strict=True):
             assert result.adm2 == scores[f"integer_adm2{suffix}"]
             for level, sums in enumerate(result.levels):

@@ -5,7 +5,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.kernels.adm import BLENDED, View, adm
+from monitor.kernels.adm import adm
+from monitor.kernels.settings import BLENDED, View
 from tests.unit.kernels import naive_vmaf
 from tests.unit.kernels.planes import plane_of, planes
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from monitor.kernels import cambi as kernels
 from monitor.kernels import run_counts
-from monitor.kernels.cambi import Settings
+from monitor.kernels.settings import CambiSettings
 from tests.unit.kernels import naive_cambi as naive
 from tests.unit.kernels.planes import plane_of
 
@@ -48,8 +48,8 @@ def drawn_plane(draw: st.DrawFn) -> tuple[int, Any]:
 
 
 @st.composite
-def drawn_settings(draw: st.DrawFn) -> Settings:
-    return Settings(
+def drawn_settings(draw: st.DrawFn) -> CambiSettings:
+    return CambiSettings(
         enc_width=draw(st.sampled_from([0, 0, 30, 97])),
         enc_height=draw(st.sampled_from([0, 0, 20, 80])),
         enc_bitdepth=draw(st.sampled_from([0, 0, 8, 10])),
@@ -65,7 +65,7 @@ def drawn_settings(draw: st.DrawFn) -> Settings:
 
 @settings(max_examples=60, deadline=None)
 @given(drawn_plane(), drawn_settings())
-def test_cambi_is_that_of_the_twin(drawn: tuple[int, Any], options: Settings) -> None:
+def test_cambi_is_that_of_the_twin(drawn: tuple[int, Any], options: CambiSettings) -> None:
     depth, plane = drawn
     assert kernels.cambi(plane, depth, options) == pytest.approx(naive.cambi(plane, depth, options), rel=ROUNDING)
 
@@ -89,7 +89,7 @@ def test_one_detector_forgets_the_picture_before() -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1921, 1081)])
 def test_large_pictures_may_leave_out_the_first_scale(width: int, height: int) -> None:
-    options = Settings(cambi_high_res_speedup=1080, cambi_vis_lum_threshold=0.06, cambi_max_val=17.0)
+    options = CambiSettings(cambi_high_res_speedup=1080, cambi_vis_lum_threshold=0.06, cambi_max_val=17.0)
     plane = np.full((height, width), 100, np.uint16)
     plane[300:420, 200:500] = banded("steps", 120, 300, 10, 3)
     plane[-90:, -150:] = banded("bands", 90, 150, 10, 3)
@@ -109,9 +109,9 @@ def test_the_largest_are_added(contrasts: list[float], data: st.DataObject) -> N
 
 @pytest.mark.parametrize(
     ("options", "brightest"),
-    [(Settings(), [178, 305, 432, 559]), (Settings(cambi_eotf="pq"), [233, 1023, 1023, 1023])],
+    [(CambiSettings(), [178, 305, 432, 559]), (CambiSettings(cambi_eotf="pq"), [233, 1023, 1023, 1023])],
 )
-def test_visible_contrasts_are_libvmafs(options: Settings, brightest: list[int]) -> None:
+def test_visible_contrasts_are_libvmafs(options: CambiSettings, brightest: list[int]) -> None:
     found, darkest = kernels.visible(options)
     assert found.tolist() == brightest
     assert darkest == 0
@@ -119,7 +119,7 @@ def test_visible_contrasts_are_libvmafs(options: Settings, brightest: list[int])
 
 
 def test_the_threshold_of_vmaf_v1_is_sample_78() -> None:
-    assert kernels.visible(Settings(cambi_vis_lum_threshold=0.06))[1] == 78
+    assert kernels.visible(CambiSettings(cambi_vis_lum_threshold=0.06))[1] == 78
 
 
 @given(st.integers(2, 4000), st.data())

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.kernels import speed_chroma as kernels
-from monitor.kernels.speed_chroma import Settings
+from monitor.kernels.settings import SpeedSettings
 from tests.unit.kernels import naive_speed_chroma as naive
 from tests.unit.kernels.planes import plane_of
 
 ROUNDING = 3e-4
 """Of pictures in single precision, where scores are up to hundreds: the covariance is hardly regular."""
 
-V1 = Settings(speed_nn_floor=0.1, speed_sigma_nn=0.19, speed_weight_var_mode=5, speed_max_val=45.0)
+V1 = SpeedSettings(speed_nn_floor=0.1, speed_sigma_nn=0.19, speed_weight_var_mode=5, speed_max_val=45.0)
 
 
 def textured(height: int, width: int, depth: int, seed: int, noise: float) -> Any:
@@ -44,7 +44,7 @@ def pictures(height: int, width: int, depth: int, seed: int, noise: float) -> An
     st.integers(0, 99),
     st.sampled_from([0.5, 5.0, 40.0]),
     st.builds(
-        Settings,
+        SpeedSettings,
         speed_prescale=st.sampled_from([1.0, 1.0, 0.7, 1.5]),
         speed_prescale_method=st.sampled_from(["nearest", "bilinear"]),
         speed_sigma_nn=st.sampled_from([0.29, 0.19]),
@@ -53,7 +53,9 @@ def pictures(height: int, width: int, depth: int, seed: int, noise: float) -> An
         speed_max_val=st.sampled_from([1000.0, 45.0]),
     ),
 )
-def test_speed_is_that_of_the_twin(size: tuple[int, int], depth: int, seed: int, noise: float, options: Settings) -> None:
+def test_speed_is_that_of_the_twin(
+    size: tuple[int, int], depth: int, seed: int, noise: float, options: SpeedSettings
+) -> None:
     distorted, reference = pictures(*size, depth, seed, noise)
     found = kernels.speed_chroma(distorted, reference, depth, size[::-1], options)
     assert found == pytest.approx(naive.speed_chroma(distorted, reference, depth, options), abs=ROUNDING, rel=2e-5)
@@ -94,4 +96,4 @@ def test_the_part_of_a_plane_that_is_looked_at() -> None:
     [(240, 135, 1, True), (160, 160, 1, False), (160, 159, 1, True), (320, 320, 0.5, False), (319, 300, 0.5, True)],
 )
 def test_sizes_whose_covariance_is_singular(width: int, height: int, prescale: float, too_small: bool) -> None:
-    assert Settings(speed_prescale=prescale).is_too_small(width, height) is too_small
+    assert kernels.is_too_small(width, height, SpeedSettings(speed_prescale=prescale)) is too_small

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.kernels import adm, motion, vif
+from monitor.kernels.settings import View
 from tests.unit.kernels import naive_vmaf
 from tests.unit.kernels.planes import CONTENTS, plane_of, planes
 
@@ -55,7 +56,7 @@ def test_vif_of_spoilt_pictures(drawn: tuple[int, list[Any]], limit: float, seed
 def test_adm_is_libvmafs_arithmetic(drawn: tuple[int, list[Any]], limit: float) -> None:
     depth, (distorted, reference) = drawn
     (measured,), expected = (
-        adm.adm(distorted, reference, depth, [adm.View(limit)]),
+        adm.adm(distorted, reference, depth, [View(limit)]),
         naive_vmaf.adm(distorted, reference, depth, limit),
     )
     assert measured.adm2 == expected["integer_adm2"]
@@ -68,7 +69,7 @@ def test_adm_of_spoilt_pictures(drawn: tuple[int, list[Any]], limit: float, seed
     depth, (reference,) = drawn
     distorted = distorted_from(reference, depth, seed)
     (measured,), expected = (
-        adm.adm(distorted, reference, depth, [adm.View(limit)]),
+        adm.adm(distorted, reference, depth, [View(limit)]),
         naive_vmaf.adm(distorted, reference, depth, limit),
     )
     assert measured.adm2 == expected["integer_adm2"]

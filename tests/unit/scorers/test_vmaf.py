@@ -16,6 +16,7 @@ from monitor.errors import ConfigError, UnknownName
 from monitor.kernels import adm as adm_kernel
 from monitor.kernels import motion as motion_kernel
 from monitor.kernels import vif as vif_kernel
+from monitor.kernels.settings import View
 from monitor.models import files
 from monitor.models.vmaf import Model
 from monitor.protocols import Delayed, Parallel
@@ -146,10 +147,10 @@ def test_every_feature_is_measured_once_a_pair(pairs: list[FramePair], monkeypat
 def test_what_was_measured_is_forgotten_with_the_frames(pairs: list[FramePair]) -> None:
     scorer = scorers.create("vmaf")
     values(scorer, pairs)
-    assert len(scorer.features._memory)
+    assert len(scorer.features.memory)
     scorer.reset()
     pairs.clear()
-    assert not len(scorer.features._memory)
+    assert not len(scorer.features.memory)
 
 
 def test_tasks_do_what_score_then_finds_done(pairs: list[FramePair], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,8 +229,17 @@ def test_any_model_file_becomes_a_metric(forgetful: scorers.MetricRegistry, tmp_
 @pytest.mark.parametrize(
     ("features", "options", "complaint"),
     [
-        (["Cambi_feature_cambi_score"], [{}], "needs the feature cambi"),
-        (["VMAF_integer_feature_adm2_score"], [{"adm_csf_mode": 2}], "needs the feature adm2 with adm_csf_mode"),
+        (["VMAF_integer_feature_aim_score"], [{}], "needs the feature aim: there is none; known: vif_scale0-3, adm2"),
+        (["VMAF_integer_feature_vif_scale4_score"], [{}], "needs the feature vif_scale4: there is none"),
+        (["VMAF_integer_feature_adm2_score"], [{"adm_csf_mode": 2}], "needs the feature adm2: its options adm_csf_mode"),
+        (["Cambi_feature_cambi_score"], [{"cambi_eotf": "hlg"}], "needs the feature cambi: .*'cambi_eotf' must be one of"),
+        (["VMAF_integer_feature_adm3_score"], [{"adm_dlm": 1}], "needs the feature adm3: .* has no option 'adm_dlm'"),
+        (["Speed_chroma_feature_speed_chroma_uv_score"], [{"speed_kernelscale": 2}], ".*speed_kernelscale' can only be 1"),
+        (
+            ["VMAF_integer_feature_motion2_score", "VMAF_integer_feature_motion3_score"],
+            [{}, {}],
+            "needs several features of motion",
+        ),
     ],
 )
 def test_a_model_of_other_features_is_refused(
@@ -266,9 +276,9 @@ def test_times_are_those_of_the_frames(pairs: list[FramePair]) -> None:
 def test_a_gain_limit_that_comes_later_is_measured_on_pairs_that_were_measured_before(pairs: list[FramePair]) -> None:
     shared = VmafFeatures()
     for pair in pairs[:3]:
-        shared.adm(pair, 100.0)
-        shared.vif(pair, 100.0)
+        shared.value("adm", View(100.0), pair)
+        shared.value("vif", 100.0, pair)
     fresh = VmafFeatures()
     for pair in pairs[:3]:
-        assert shared.adm(pair, 1.0) == fresh.adm(pair, 1.0)
-        assert shared.vif(pair, 1.0) == fresh.vif(pair, 1.0)
+        for kind, setting in (("adm", View(1.0)), ("vif", 1.0)):
+            assert shared.value(kind, setting, pair) == fresh.value(kind, setting, pair)
