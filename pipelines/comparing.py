@@ -233,10 +233,12 @@ def _flags(side: _Side, original: FileSegment, settings: Settings, facts: Segmen
             f"the reference {original.path} is damaged: {reference.decode_errors} frames could not be decoded, and those "
             "that refer to them may be wrong",
         )
-    rest = original.duration - (side.segment.decoding.end or Fraction(0))
-    if whole and rest > facts.duration / max(facts.frames_decoded, 1):
-        detail = f"{original.path} goes on for {float(rest):.2f} s after the end of {side.path}; that was not compared"
-        yield Flag("shorter", detail)
+    if whole:
+        end = original.duration or original.span()[1]
+        rest = end - (side.segment.decoding.end or Fraction(0))
+        if rest > facts.duration / max(facts.frames_decoded, 1):
+            detail = f"{original.path} goes on for {float(rest):.2f} s after the end of {side.path}; that was not compared"
+            yield Flag("shorter", detail)
     for (distorted, beside), target in side.encode.formats.items():
         if target is not None:
             for name, detail in differences(distorted, beside, target, scaling=settings.scaling):
