@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -17,12 +16,12 @@ from rich.text import Text
 
 from monitor.scorers import feature
 from pipelines.pooling import Pooled, heading
+from pipelines.wording import aligned, how, labels, moment, pairing, printable
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderResult
 
     from monitor.protocols import Feature
-    from monitor.types import Sync
     from pipelines.files import FileScores
 
 POOL_COLUMNS = ("mean", "harmonic_mean", "min", "p1", "p5", "p50", "max", "stdev")
@@ -34,9 +33,6 @@ for stays."""
 
 GAP = 2
 """Blanks between columns."""
-
-LONGEST_LABEL = 28
-"""Longest file name that a table of several files repeats in its rows; longer ones are numbered."""
 
 
 @contextmanager
@@ -79,7 +75,7 @@ class FileTable:
         self._files = files
         self._asked = [heading(pool) for pool in pools]
         self._pools = tuple(pools) or POOL_COLUMNS
-        self._labels = _labels([scores.path for scores in files])
+        self._labels = labels([scores.path for scores in files])
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """The table with what was scored above it and how below."""
@@ -89,9 +85,9 @@ class FileTable:
         yield self._table(options.max_width)
         for scores, label in zip(self._files, self._labels, strict=True):
             numbered = f"{label} {printable(scores.path)}" if label.startswith("#") else label
-            yield Text(f"{numbered}: {_how(scores)}" if several else _how(scores), style="dim")
+            yield Text(f"{numbered}: {how(scores)}" if several else how(scores), style="dim")
             indent = "  " if several else ""
-            if scores.sync is not None and (text := _pairing(scores.sync, plain=several)):
+            if scores.sync is not None and (text := pairing(scores.sync, plain=several)):
                 yield Text(f"{indent}{text}", style="dim")
             for flag in scores.flags:
                 if flag.spoils:
@@ -129,20 +125,21 @@ class FileTable:
         pooled = [Pooled(scores.result) for scores in self._files]
         for name in dict.fromkeys(score.feature for scores in self._files for score in scores.result.scores):
             described = feature(name)[1]
-            values = [{pool: each.value(name, pool) for pool in self._pools} for each in pooled]
-            best = {pool: _best([each[pool] for each in values], described, pool) for pool in self._pools}
-            decimals = _decimals([value for each in values for value in each.values()])
+            values = [[each.value(name, pool) for pool in self._pools] for each in pooled]
+            numbers = iter(aligned([value for each in values for value in each]))
+            best = [
+                _best(column, described, pool) for pool, column in zip(self._pools, zip(*values, strict=True), strict=True)
+            ]
             title, unit = name, described.unit
             for label, each, found in zip(self._labels, pooled, values, strict=True):
                 worst = each.worst(name, described.higher_is_better)
-                numbers = {pool: _number(value, decimals) for pool, value in found.items()}
                 yield {
                     "feature": Text(title),
                     "file": Text(label),
                     "unit": Text(unit),
                     **{
-                        heading(pool): Text(number, style="bold green" if found[pool] == best[pool] is not None else "")
-                        for pool, number in numbers.items()
+                        heading(pool): Text(next(numbers), style="bold green" if value == top is not None else "")
+                        for pool, value, top in zip(self._pools, found, best, strict=True)
                     },
                     "frames": Text(str(len(each.frames(name)) or "")),
                     "worst frame": Text(f"{worst.index} at {moment(worst.pts)}" if worst is not None else ""),
@@ -153,14 +150,6 @@ class FileTable:
 _TEXT = ("feature", "file", "unit")
 
 
-def _labels(paths: Sequence[str]) -> list[str]:
-    """What each of several files is called in the rows: its name, or a number where names are long or the same."""
-    names = [printable(Path(path).name or path) for path in paths]
-    if len(set(names)) == len(names) and max(len(name) for name in names) <= LONGEST_LABEL:
-        return names
-    return [f"#{number}" for number in range(1, len(paths) + 1)] if len(paths) > 1 else names
-
-
 def _best(values: Sequence[float | None], described: Feature, pool: str) -> float | None:
     """The value that stands out; ``None`` where none does."""
     known = [value for value in values if value is not None and math.isfinite(value)]
@@ -169,67 +158,5 @@ def _best(values: Sequence[float | None], described: Feature, pool: str) -> floa
     return max(known) if described.higher_is_better else min(known)
 
 
-def _how(scores: FileScores) -> str:
-    """What a file is, and what was done with it at which speed."""
-    result = scores.result
-    facts = result.segment
-    if scores.reference is not None:
-        done = f"{facts.frames_paired} of {facts.frames_sampled} frames compared"
-    else:
-        done = f"{facts.frames_sampled} of {facts.frames_decoded} frames scored"
-    speed = f", {facts.frames_sampled / result.score_seconds:.3g} a second" if result.score_seconds > 0 else ""
-    return f"{facts.codec} {facts.format}, {done} in {result.score_seconds:.1f} s{speed}"
-
-
-def _pairing(sync: Sync, *, plain: bool) -> str:
-    """How a file was laid beside its reference; "" where it is as one would expect and ``plain`` leaves that out."""
-    counts = {"dropped": sync.dropped, "duplicated": sync.duplicated, "frozen": sync.frozen}
-    counted = [f"{count} {what}" for what, count in counts.items() if count]
-    if plain and not (sync.offset or sync.offset_frames or sync.confidence is not None or counted):
-        return ""
-    sources = {"pts": "by the files' own times", "content": "found in the pictures", "given": "as given"}
-    source = sources.get(sync.mode, sync.mode)
-    if sync.offset or sync.offset_frames:
-        frames = f"{sync.offset_frames:+d} frame{'s' * (abs(sync.offset_frames) != 1)}"
-        text = f"offset {frames} ({sync.offset:+.3f} s) {source}"
-    else:
-        text = f"no offset, {source}"
-    if sync.confidence is not None:
-        text += f", {100 * sync.confidence:.0f} % sure"
-        if sync.second_best is not None:
-            text += f" (next best {100 * sync.second_best:.0f} %)"
-    return ", ".join((text, *counted))
-
-
 def _width(rows: Sequence[Mapping[str, Text]], columns: Sequence[str]) -> int:
     return sum(GAP + max(len(column), *(len(row[column].plain) for row in rows)) for column in columns) - GAP
-
-
-def _decimals(values: Sequence[float | None]) -> int:
-    """Decimals that give the largest of some numbers at least four digits, and all of them the same."""
-    largest = max((abs(value) for value in values if value is not None and math.isfinite(value)), default=0.0)
-    return next((decimals for limit, decimals in ((1.5, 4), (10, 3), (1000, 2), (10_000, 1)) if largest < limit), 0)
-
-
-def _number(value: float | None, decimals: int) -> str:
-    """A number with these decimals; one that they would make zero keeps two digits of its own."""
-    if value is None or math.isnan(value):
-        return "-"
-    if abs(value) >= 1e9 or 0.0 < abs(value) < 0.5 * 10.0**-decimals:
-        return f"{value:.2g}"
-    return f"{value:.{decimals}f}"
-
-
-def moment(pts: Fraction) -> str:
-    """A presentation time for people: ``0.68 s``, ``1:02.40``, ``2:03:04.56``."""
-    seconds = round(float(pts), 2)
-    if seconds < 60:
-        return f"{seconds:.2f} s"
-    minutes, rest = divmod(seconds, 60)
-    hours, minutes = divmod(int(minutes), 60)
-    return f"{hours}:{minutes:02d}:{rest:05.2f}" if hours else f"{minutes}:{rest:05.2f}"
-
-
-def printable(text: str) -> str:
-    """``text`` as any terminal can take it: bytes of a file name that are no UTF-8 become question marks."""
-    return text.encode(errors="replace").decode()

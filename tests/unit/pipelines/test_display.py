@@ -14,8 +14,9 @@ from rich.console import Console
 from monitor.aggregation import pool_segment
 from monitor.scorers import specs
 from monitor.types import Score, Segment, SegmentResult, Sync, VideoFormat
-from pipelines.display import FileTable, file_progress, moment
+from pipelines.display import FileTable, file_progress
 from pipelines.files import FileScores, Flag
+from pipelines.wording import moment
 from tests.unit.pipelines.scored import scores, spoilt
 
 EVERYTHING = {feature.name: spec.model for spec in specs() for feature in spec.features}
