@@ -6,10 +6,7 @@ knows no threads, clocks or sinks; ``monitor.scheduling`` decides when and where
 
 from __future__ import annotations
 
-import logging
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -17,89 +14,21 @@ from typing import TYPE_CHECKING
 from monitor.aggregation import pool_segment
 from monitor.errors import SourceError, UnsupportedFormat
 from monitor.pairing import FALLBACK_TOLERANCE, Convert, ReferenceReader, ReferenceWindow, placement
-from monitor.protocols import Delayed, MetricSpec, Reference, Scorer, Temporal
-from monitor.types import EventKind, Frame, FramePair, Score, Segment, SegmentResult, SourceEvent, VideoFormat
+from monitor.panel import Panel
+from monitor.protocols import Delayed, Reference, Scorer, Temporal
+from monitor.types import EventKind, Frame, FramePair, Segment, SegmentResult, SourceEvent, VideoFormat
 
 if TYPE_CHECKING:
-    from monitor.protocols import DecodedSegment, EncodedSegment, Sampler
+    from concurrent.futures import Executor
 
-log = logging.getLogger(__name__)
+    from monitor.protocols import DecodedSegment, EncodedSegment, Sampler
 
 GAP_TOLERANCE = Fraction(1, 2)
 """Seconds between one segment's end and the next one's start that still count as continuous: EXTINF and audio-led cuts
 put frames up to a few durations off, a lost segment puts them whole seconds off."""
 
-MAX_FAILURES = 3
-"""Frames in a row on which a metric may fail before it is switched off for the rendition."""
-
 WRAP = Fraction(1 << 33, 90_000)
 """Seconds after which the 33-bit clock of MPEG-TS starts again (ISO/IEC 13818-1)."""
-
-
-@dataclass(slots=True, eq=False)
-class _Member:
-    """One scorer and how it fares."""
-
-    scorer: Scorer[Frame] | Scorer[FramePair]
-    format: VideoFormat | None = None
-    refused: bool = False
-    """Whether it can't take the current format."""
-    failures: int = 0
-    """Frames in a row on which it raised."""
-
-    @property
-    def spec(self) -> MetricSpec:
-        return self.scorer.spec
-
-    @property
-    def full_reference(self) -> bool:
-        return self.spec.reference is Reference.FULL
-
-    @property
-    def before(self) -> int:
-        """How many reference frames before a pair's it looks at."""
-        return self.scorer.before if isinstance(self.scorer, Temporal) else 0
-
-    @property
-    def failing(self) -> bool:
-        """Whether it is switched off."""
-        return self.failures >= MAX_FAILURES
-
-    def prepare(self, video_format: VideoFormat) -> None:
-        """Begin with frames of another format, whatever happened with the last one.
-
-        Raises:
-            UnsupportedFormat: the metric can't take them.
-        """
-        self.format, self.refused, self.failures = video_format, False, 0
-        try:
-            self.scorer.prepare(video_format)
-        except UnsupportedFormat:
-            raise
-        except Exception:
-            self.failures = MAX_FAILURES - 1  # a scorer that is not prepared is not asked again
-            raise
-
-    def score(self, item: Frame | FramePair) -> list[Score]:
-        """The scores of one item.
-
-        Raises:
-            ValueError: a score breaks the promises of ``monitor.protocols.Scorer``.
-        """
-        return self.checked(self.scorer.score([item]))  # type: ignore[list-item]  # members get what they ask for
-
-    def checked(self, given: Iterable[Score]) -> list[Score]:
-        """Scores as a list.
-
-        Raises:
-            ValueError: as ``score``.
-        """
-        scores = list(given)
-        known = {feature.name for feature in self.spec.features}
-        for score in scores:
-            if score.feature not in known or math.isnan(score.value):
-                raise ValueError(f"metric {self.spec.name} gave {score.feature} = {score.value}")
-        return scores
 
 
 @dataclass(slots=True, eq=False)
@@ -135,7 +64,10 @@ class SegmentScorer:
     """Decoder threads for each segment."""
     on_refused: Callable[[str, str], None] | None = None
     """Told which metric can't take a format, and why, once for each format; by default that is logged."""
-    _members: list[_Member] = field(init=False)
+    executor: Executor | None = None
+    """Where metrics work ahead on the next few frames; nowhere without one."""
+    _panel: Panel = field(init=False)
+    _seconds: dict[str, float] = field(default_factory=dict, init=False)
     _end: Fraction | None = field(default=None, init=False)
     """Media time at which the last segment ended; ``None`` before the first and after one that gave no picture."""
     _sequence: int | None = field(default=None, init=False)
@@ -147,17 +79,29 @@ class SegmentScorer:
     """When the latest reference frame that the metrics saw was shown, on the common timeline."""
 
     def __post_init__(self) -> None:
-        self._members = [_Member(scorer) for scorer in self.scorers]
+        self._panel = Panel(
+            f"{self.stream}/{self.rendition}",
+            self.scorers,
+            executor=self.executor,
+            on_refused=self.on_refused,
+            observe=self._spend,
+            timer=self.timer,
+        )
 
     @property
     def full_reference(self) -> bool:
         """Whether any metric needs a reference."""
-        return any(member.full_reference for member in self._members)
+        return self._panel.full_reference
 
     @property
     def looks_ahead(self) -> bool:
         """Whether the last frame of a segment is scored with the reference frame that follows."""
-        return any(member.full_reference and isinstance(member.scorer, Delayed) for member in self._members)
+        return any(scorer.spec.reference is Reference.FULL and isinstance(scorer, Delayed) for scorer in self.scorers)
+
+    @property
+    def looks_back(self) -> int:
+        """How many reference frames before a pair's the metrics look at."""
+        return max((scorer.before for scorer in self.scorers if isinstance(scorer, Temporal)), default=0)
 
     def score(self, segment: EncodedSegment, reference: ReferenceWindow | None = None) -> Outcome:
         """Decode, sample, pair and score one segment.
@@ -177,6 +121,8 @@ class SegmentScorer:
             published_at=segment.published_at,
         )
         pass_ = _Pass(self, segment, reference)
+        self._panel.where = f" on segment {segment.sequence}"
+        self._panel.scores, self._panel.raised = [], set()
         try:
             with segment.decode(keyframes_only=self.sampler.keyframes_only, threads=self.threads) as decoded:
                 pass_.run(decoded)
@@ -186,34 +132,33 @@ class SegmentScorer:
             return Outcome(SegmentResult(facts, (), (), self.timer() - began), (event,))
         finally:
             self._sequence = segment.sequence
+            for metric, seconds in self._seconds.items():
+                self.observe(metric, seconds)
+            self._seconds.clear()
         facts = pass_.facts(facts, decoded)
-        models = {feature.name: member.spec.model for member in self._members for feature in member.spec.features}
+        scores = self._panel.scores
+        models = {feature.name: scorer.spec.model for scorer in self.scorers for feature in scorer.spec.features}
         result = SegmentResult(
             segment=facts,
-            scores=pool_segment(facts, pass_.scores, models),
-            frame_scores=tuple(sorted(pass_.scores, key=lambda score: score.index)),
+            scores=pool_segment(facts, scores, models),
+            frame_scores=tuple(sorted(scores, key=lambda score: score.index)),
             score_seconds=self.timer() - began,
-            failed=tuple(member.spec.name for member in self._members if member.failing or member.spec.name in pass_.raised),
+            failed=self._panel.failed,
         )
         return Outcome(result, (*pass_.events, *self._events(segment, facts, reference)))
 
     def close(self) -> None:
         """Close the scorers."""
-        for member in self._members:
-            member.scorer.close()
+        self._panel.close()
 
-    def _refuse(self, member: _Member, error: UnsupportedFormat) -> None:
-        if self.on_refused is not None:
-            self.on_refused(member.spec.name, str(error))
-        else:
-            log.warning("%s/%s: %s", self.stream, self.rendition, error)
+    def _spend(self, metric: str, seconds: float) -> None:
+        self._seconds[metric] = self._seconds.get(metric, 0.0) + seconds
 
     def _break(self) -> None:
         """Forget earlier frames and where they ended: what comes next does not follow them."""
         self._end = self._shown = None
         self.sampler.reset()
-        for member in self._members:
-            member.scorer.reset()
+        self._panel.reset()
 
     def _event(
         self, kind: EventKind, segment: EncodedSegment, detail: str = "", *, reason: str = "", value: float = 0.0
@@ -259,14 +204,13 @@ class _Pass:
         self._owner = owner
         self._segment = segment
         self._reference = reference if owner.full_reference else None
-        self.scores: list[Score] = []
         self.events: list[SourceEvent] = []
-        self.raised: set[str] = set()
         self.sampled = 0
         self.paired = 0
-        self._seconds: dict[str, float] = {}
-        self._owes = False
-        """Whether metrics may wait for the reference frame after the latest pair's."""
+        self._ends_at_pair = False
+        """Whether the latest frame looked at of the reference is that of the latest pair, in this segment."""
+        self._following: Frame | None = None
+        """The reference frame after the latest pair's, where no other pair follows at once."""
 
     def run(self, decoded: DecodedSegment) -> None:
         """Score every frame that the sampler wants."""
@@ -277,10 +221,8 @@ class _Pass:
             if self._reference.has_utc is not self._segment.has_utc:
                 self._loop(decoded, None, Fraction(0))  # no common timeline
             else:
-                with self._reference.reader(max(member.before for member in self._owner._members)) as reader:
+                with self._reference.reader(self._owner.looks_back) as reader:
                     self._loop(decoded, reader, offset)
-        for metric, seconds in self._seconds.items():
-            self._owner.observe(metric, seconds)
 
     def facts(self, facts: Segment, decoded: DecodedSegment) -> Segment:
         """``facts`` completed by what decoding told."""
@@ -314,16 +256,12 @@ class _Pass:
                 self._check_continuity(decoded)
                 first = False
             self.sampled += 1
-            self._score_alone(frame)
-            if reader is not None:
-                self._score_beside(frame, reader, offset)
+            owner._panel.put(frame, None if reader is None else self._pair(frame, reader, offset))
         if first:
             self._check_continuity(decoded)  # decoded, though nothing of it was sampled
         if reader is not None:
-            self._settle(reader)
-        for member in owner._members:
-            if not member.full_reference:
-                self._flush(member)
+            self._look_ahead(reader)
+        owner._panel.finish(self._following)
         if decoded.end is None or decoded.start is None:
             owner._break()
         else:
@@ -352,108 +290,43 @@ class _Pass:
                 )
             self._owner._break()
 
-    def _score_alone(self, frame: Frame) -> None:
-        for member in self._owner._members:
-            if not member.full_reference:
-                self._apply(member, frame, frame.format)
-
-    def _score_beside(self, frame: Frame, reader: ReferenceReader, offset: Fraction) -> None:
+    def _pair(self, frame: Frame, reader: ReferenceReader, offset: Fraction) -> FramePair | None:
+        """A frame and its reference frame, both in the reference's format; ``None`` without one, or if that can't be."""
         owner, moment = self._owner, frame.pts + offset
         if not self._goes_on(moment):
-            self._settle(reader)
+            self._look_ahead(reader)
         found = reader.frame_at(moment, frame.duration)
         if found is None:
-            return
+            return None
+        encoded = frame.format if frame.format != found.format else None
         try:
-            encoded = frame.format if frame.format != found.format else None
             pair = FramePair(owner.convert(frame, found.format), found, encoded)
         except UnsupportedFormat as error:
             if owner._inconvertible != (frame.format, found.format):
                 owner._inconvertible = (frame.format, found.format)
-                for member in owner._members:
-                    if member.full_reference:
-                        owner._refuse(member, error)
-            return
+                owner._panel.refuse(error)
+            return None
         self.paired += 1
-        lead = self._lead_in(reader, found)
-        owner._shown, self._owes = reader.span, True
-        for member in owner._members:
-            if member.full_reference:
-                self._apply(member, pair, found.format, lead)
+        self._lead_in(reader)
+        return pair
 
     def _goes_on(self, moment: Fraction) -> bool:
-        """Whether the reference frame shown at a moment is the latest that the metrics saw, or the one after that."""
+        """Whether the reference frame shown at a moment is the latest that metrics saw, or the one after that."""
         if self._owner._shown is None:
             return False
         start, end = self._owner._shown
         tolerance = (end - start) / 2 or FALLBACK_TOLERANCE
         return start - tolerance < moment <= end + tolerance
 
-    def _settle(self, reader: ReferenceReader) -> None:
-        """Take the scores owed for pairs that no other follows at once: they need to see what the reference shows next."""
-        members = [member for member in self._owner._members if member.full_reference and isinstance(member.scorer, Delayed)]
-        if self._owes and members:
-            following = reader.after()
-            for member in members:
-                self._flush(member, following)
-        self._owes = False
+    def _look_ahead(self, reader: ReferenceReader) -> None:
+        """See what the reference shows after the latest pair, which no other follows at once."""
+        if self._ends_at_pair and self._owner.looks_ahead:
+            self._following = reader.after()
+        self._ends_at_pair = False
 
-    def _lead_in(self, reader: ReferenceReader, found: Frame) -> list[Frame]:
-        """What the reference shows before a frame that does not come right after the latest that the metrics saw."""
+    def _lead_in(self, reader: ReferenceReader) -> None:
+        """Show metrics what the reference shows before a pair that does not follow the latest at once."""
         span = reader.span
-        if self._owes or span is None or self._goes_on(span[0]):
-            return []
-        frames = reader.before()
-        for index, frame in reversed(list(enumerate(frames))):
-            if frame.format != found.format:
-                return frames[index + 1 :]
-        return frames
-
-    def _apply(
-        self, member: _Member, item: Frame | FramePair, video_format: VideoFormat, lead: Sequence[Frame] = ()
-    ) -> None:
-        """Score one item with one metric, after what leads in."""
-        changed = member.format != video_format
-        if changed:
-            self._flush(member)
-        elif member.refused or member.failing:
-            return
-        with self._guarded(member):
-            if changed:
-                member.prepare(video_format)
-            if lead and isinstance(member.scorer, Temporal) and member.before:
-                member.scorer.lead_in(lead[-member.before :])
-            self.scores.extend(member.score(item))
-
-    def _flush(self, member: _Member, following: Frame | None = None) -> None:
-        """Take the scores that one metric still owes, before a frame that follows if that is of the same format."""
-        if isinstance(member.scorer, Delayed) and member.format and not (member.refused or member.failing):
-            if following is not None and following.format != member.format:
-                following = None
-            with self._guarded(member):
-                self.scores.extend(member.checked(member.scorer.flush(following)))
-
-    @contextmanager
-    def _guarded(self, member: _Member) -> Iterator[None]:
-        """Let one metric work; if it fails, that costs its own values and nothing else."""
-        owner = self._owner
-        began = owner.timer()
-        try:
-            yield
-        except UnsupportedFormat as error:
-            member.refused = True
-            owner._refuse(member, error)
-        except Exception:
-            member.failures += 1
-            self.raised.add(member.spec.name)
-            log.exception(
-                "%s/%s: metric %s failed on segment %s%s",
-                owner.stream,
-                owner.rendition,
-                member.spec.name,
-                self._segment.sequence,
-                "; it is switched off until the format changes" if member.failing else "",
-            )
-        else:
-            member.failures = 0
-        self._seconds[member.spec.name] = self._seconds.get(member.spec.name, 0.0) + owner.timer() - began
+        if not self._ends_at_pair and span is not None and not self._goes_on(span[0]):
+            self._owner._panel.skip(self._following, tuple(reader.before()))
+        self._owner._shown, self._ends_at_pair, self._following = span, True, None

@@ -129,6 +129,8 @@ class Panel:
     on_refused: Callable[[str, str], None] | None = None
     observe: Callable[[str, float], None] = lambda _metric, _seconds: None
     timer: Callable[[], float] = lambda: 0.0
+    where: str = field(default="", init=False)
+    """What is being scored, for the log: `` on segment 7``."""
     scores: list[Score] = field(default_factory=list, init=False)
     """Of the frames whose turn has come."""
     raised: set[str] = field(default_factory=set, init=False)
@@ -172,7 +174,7 @@ class Panel:
         """Tell that reference frames without a pair were shown before the next pair's.
 
         Args:
-            following: The first of them after the last pair.
+            following: The first of them after the last pair; ``None`` where that is not known, or was told to ``finish``.
             leading: Those right before the next pair's, oldest first.
         """
         self._skipped = following, leading
@@ -186,6 +188,13 @@ class Panel:
         self._drain()
         for member in self._members:
             self._flush(member, following)
+
+    def reset(self) -> None:
+        """Have every metric forget earlier frames: what comes next does not follow them."""
+        self._drain()
+        self._skipped = None, ()
+        for member in self._members:
+            member.scorer.reset()
 
     def refuse(self, error: UnsupportedFormat) -> None:
         """Say of all metrics that look at pairs that these can't be made."""
@@ -243,7 +252,7 @@ class Panel:
     def _flush(self, member: Member, following: Frame | None = None) -> None:
         """Take the scores that one metric still owes."""
         if isinstance(member.scorer, Delayed) and member.format and not member.idle:
-            if following is not None and following.format != member.format:
+            if following is not None and not (member.full_reference and following.format == member.format):
                 following = None
             with self._guarded(member):
                 self.scores.extend(member.checked(member.scorer.flush(following)))
@@ -267,7 +276,7 @@ class Panel:
             member.failures += 1
             self.raised.add(member.spec.name)
             off = "; it is switched off until the format changes" if member.failing else ""
-            log.exception("%s: metric %s failed%s", self.name, member.spec.name, off)
+            log.exception("%s: metric %s failed%s%s", self.name, member.spec.name, self.where, off)
         else:
             member.failures = 0
         self.observe(member.spec.name, self.timer() - began)

@@ -144,6 +144,7 @@ class Motion3Track:
             return
         if following is not None:
             if not _follows(steps[-1].reference, following):
+                self._go_beyond_gap()
                 return
             yield from self._advance(following)
             self._steps, self._begins = steps, begins
@@ -164,11 +165,13 @@ class Motion3Track:
         self._steps = []
         self._begins, self._unaveraged = True, None
 
+    def _go_beyond_gap(self) -> None:
+        self._steps, self._begins, self._unaveraged = [], False, None
+
     def _advance(self, reference: Frame, pair: FramePair | None = None) -> Iterator[Told]:
         distance = self.settings.distance
         if self._steps and not _follows(self._steps[-1].reference, reference):
-            self._steps = []
-            self._begins, self._unaveraged = False, None
+            self._go_beyond_gap()
         difference = None
         if len(self._steps) >= distance:
             earlier = self._steps[-distance].reference

@@ -13,9 +13,10 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-from monitor.engine import MAX_FAILURES, WRAP, Outcome, SegmentScorer
+from monitor.engine import WRAP, Outcome, SegmentScorer
 from monitor.errors import BadMedia, UnsupportedFormat
 from monitor.pairing import ReferenceWindow
+from monitor.panel import MAX_FAILURES
 from monitor.protocols import Feature, MetricSpec, Reference
 from monitor.sampling import Every, Keyframes, create_sampler
 from monitor.types import EventKind, Frame, FramePair, Score, VideoFormat
