@@ -100,7 +100,8 @@ def differences(
     if (distorted.width, distorted.height) != (target.width, target.height):
         size, goal = f"{distorted.width}x{distorted.height}", f"{target.width}x{target.height}"
         yield Difference("scaled", f"{size} scaled to {goal} ({scaling})")
-    if distorted.sample_aspect != reference.sample_aspect and {distorted.sample_aspect, reference.sample_aspect} != {0, 1}:
+    old, new = distorted.sample_aspect or Fraction(1), reference.sample_aspect or Fraction(1)
+    if abs(old / new - 1) > ASPECT_TOLERANCE:
         yield Difference(
             "sar", f"samples {_shape(distorted.sample_aspect)}, those of its reference {_shape(reference.sample_aspect)}"
         )

@@ -113,6 +113,10 @@ def test_unset_and_square_samples_are_the_same() -> None:
     assert names(of(sample_aspect=Fraction(1)), HD) == names(HD, of(sample_aspect=Fraction(1))) == []
 
 
+def test_what_rounding_the_width_does_to_samples_is_no_news() -> None:
+    assert names(sized(854, 480, sample_aspect=Fraction(1280, 1281)), HD) == ["scaled"]
+
+
 def test_a_turned_picture_is_refused() -> None:
     assert "turned by 90 degrees to be shown, with a reference turned by 0" in refused(of(rotation=90), HD)
     assert names(of(rotation=90), of(rotation=90)) == []

@@ -1,0 +1,101 @@
+"""Files of different formats, from their packets to their scores, beside FFmpeg's decoders, ``scale`` and libvmaf."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import imageio_ffmpeg
+import pytest
+
+from monitor.scorers import resolve
+from pipelines.compare_settings import Settings
+from pipelines.comparing import compare_files
+
+PRINTED = 6e-7
+"""libvmaf prints six decimals."""
+
+VMAF = 1e-3
+"""The issue's tolerance for the model's score; its features are exact."""
+
+EXTRACTORS = "name=psnr|name=float_ssim"
+FEATURES = ("psnr_y", "psnr_cb", "psnr_cr", "float_ssim", "vmaf")
+
+PICTURE = "testsrc2=s=640x360:r=25:d=0.4,noise=alls=12:allf=t:all_seed=7,setsar=1"
+REFERENCE = "format=yuv420p"
+
+
+@dataclass(frozen=True)
+class Case:
+    """Two files of one picture, and what FFmpeg is told to do to them before libvmaf."""
+
+    distorted: str
+    """Filters that make the distorted of the picture."""
+    graph: str
+    """Filters on the distorted, before it goes to libvmaf."""
+    reference: str = REFERENCE
+    reference_graph: str = "null"
+    tags: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+CASES = {
+    "as it is": Case("format=yuv420p", "null"),
+    "smaller": Case("scale=320:180,format=yuv420p", "scale=640:360:flags=bicubic"),
+    "odd": Case("scale=427:241,format=yuv444p", "scale=640:360:flags=bicubic,format=yuv420p"),
+    "larger, lanczos": Case("scale=960:540,format=yuv420p", "scale=640:360:flags=lanczos", settings={"scaling": "lanczos"}),
+    "anamorphic": Case("scale=480:360,setsar=4/3,format=yuv420p", "scale=640:360:flags=bicubic,setsar=1"),
+    "10 bits beside 8": Case("format=yuv420p10le", "null", reference_graph="format=yuv420p10le"),
+    "8 bits beside 10": Case("format=yuv420p", "format=yuv420p10le", reference="format=yuv420p10le"),
+    "both at 10": Case(
+        "format=yuv420p", "format=yuv420p10le", reference_graph="format=yuv420p10le", settings={"bit_depth": 10}
+    ),
+    "smaller and 8 bits beside 10": Case(
+        "scale=320:180,format=yuv420p",
+        "scale=640:360:flags=bicubic,format=yuv420p10le",
+        reference="format=yuv420p10le",
+    ),
+    "4:2:2": Case("format=yuv422p", "format=yuv420p"),
+    "4:4:4": Case("format=yuv444p", "format=yuv422p", reference="format=yuv422p"),
+    "full range": Case("scale=out_range=pc,format=yuv420p", "scale=out_range=tv:flags=bicubic", tags=("-color_range", "pc")),
+}
+
+
+def ffmpeg(folder: Path, *words: str) -> None:
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y", *words]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_scores_are_those_of_ffmpeg_with_libvmaf(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    x264 = ("-c:v", "libx264", "-preset", "veryfast", "-sws_flags", "bicubic")
+    ffmpeg(tmp_path, "-f", "lavfi", "-i", f"{PICTURE},{case.reference}", *x264, "-qp", "0", "reference.mkv")
+    ffmpeg(tmp_path, "-f", "lavfi", "-i", f"{PICTURE},{case.distorted}", *x264, *case.tags, "-crf", "30", "distorted.mkv")
+    graph = (
+        f"[0:v]{case.graph}[distorted];[1:v]{case.reference_graph}[reference];[distorted][reference]"
+        f"libvmaf=log_fmt=json:log_path=log.json:n_threads=1:model=version=vmaf_v0.6.1:feature={EXTRACTORS}"
+    )
+    ffmpeg(tmp_path, "-i", "distorted.mkv", "-i", "reference.mkv", "-lavfi", graph, "-f", "null", "-")
+    theirs = [frame["metrics"] for frame in json.loads((tmp_path / "log.json").read_text())["frames"]]
+
+    [compared] = compare_files(
+        [str(tmp_path / "distorted.mkv")],
+        str(tmp_path / "reference.mkv"),
+        resolve(["psnr", "float_ssim", "vmaf"]),
+        Settings(threads=1, **case.settings),
+    )
+    assert compared.scores is not None, compared.error
+    ours: list[dict[str, float]] = [{} for _ in theirs]
+    for score in compared.scores.result.frame_scores:
+        ours[score.index][score.feature] = score.value
+    assert len(theirs) == 10
+    for index, (mine, libvmafs) in enumerate(zip(ours, theirs, strict=True)):
+        for feature in FEATURES:
+            expected = pytest.approx(libvmafs[feature], abs=VMAF if feature == "vmaf" else PRINTED)
+            assert mine[feature] == expected, (index, feature)
+    assert min(frame["psnr_y"] for frame in theirs) < 50  # the encode is no copy
