@@ -145,7 +145,7 @@ class SegmentScorer:
             score_seconds=self.timer() - began,
             failed=self._panel.failed,
         )
-        return Outcome(result, (*pass_.events, *self._events(segment, facts, reference)))
+        return Outcome(result, (*pass_.events, *self._events(segment, facts, reference, pass_.refused)))
 
     def close(self) -> None:
         """Close the scorers."""
@@ -165,7 +165,9 @@ class SegmentScorer:
     ) -> SourceEvent:
         return SourceEvent(kind, self.stream, self.rendition, segment.started_at, detail, reason, value)
 
-    def _events(self, segment: EncodedSegment, facts: Segment, reference: ReferenceWindow | None) -> Iterable[SourceEvent]:
+    def _events(
+        self, segment: EncodedSegment, facts: Segment, reference: ReferenceWindow | None, refused: str
+    ) -> Iterable[SourceEvent]:
         """What the decoded segment says about its stream."""
         if facts.decode_errors:
             detail = f"{facts.decode_errors} of {facts.frames_expected} frames could not be decoded"
@@ -183,7 +185,7 @@ class SegmentScorer:
             if referenced and self._referenced is not True:
                 yield self._event(EventKind.REFERENCE_BACK, segment)
             elif not referenced and self._referenced is not False:
-                yield self._event(EventKind.REFERENCE_LOST, segment, _unpaired(segment, reference))
+                yield self._event(EventKind.REFERENCE_LOST, segment, refused or _unpaired(segment, reference))
             self._referenced = referenced
 
 
@@ -207,6 +209,8 @@ class _Pass:
         self.events: list[SourceEvent] = []
         self.sampled = 0
         self.paired = 0
+        self.refused = ""
+        """Why a frame can't be compared with the reference frame that it has; empty where all can."""
         self._ends_at_pair = False
         """Whether the latest frame looked at of the reference is that of the latest pair, in this segment."""
         self._following: Frame | None = None
@@ -302,6 +306,7 @@ class _Pass:
         try:
             pair = FramePair(owner.convert(frame, found.format), found, encoded)
         except UnsupportedFormat as error:
+            self.refused = str(error)
             if owner._inconvertible != (frame.format, found.format):
                 owner._inconvertible = (frame.format, found.format)
                 owner._panel.refuse(error)

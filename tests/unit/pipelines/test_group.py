@@ -20,6 +20,7 @@ from tests.unit.notifiers.samples import FIRING
 from tests.unit.sources.clips import ts_segment
 from tests.unit.sources.media import clip
 from tests.unit.sources.origin import LivePlaylist, Origin, Reply, playlist
+from tests.unit.sources.pictures import encoded, moving
 
 WAIT_SECONDS = 20.0
 
@@ -155,6 +156,20 @@ def test_files_are_compared_with_their_reference(movie: Path) -> None:
     assert sum(result.segment.frames_paired for result in results) == 250
     assert {score.min for result in results for score in result.scores} == {60.0}  # identical: the cap
     assert events(outbox, "reference") == [EventKind.UP, EventKind.ENDED]
+
+
+def test_a_reference_of_another_kind_is_refused_by_name(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    fields = encoded(moving(50), codec="libx264", options={"x264-params": "tff=1", "g": "25"})
+    (tmp_path / "fields.mkv").write_bytes(fields)
+    (tmp_path / "frames.mkv").write_bytes(encoded(moving(50), codec="libx264", options={"g": "25"}))
+    wanted = stream(tmp_path / "fields.mkv", reference=str(tmp_path / "frames.mkv"), metrics=["psnr", "exposure"])
+    with running(wanted) as (group, outbox):
+        until(lambda: group.finished)
+    features = {score.feature for result in of(outbox, SegmentResult) for score in result.scores}
+    assert features == {"luma_mean", "luma_variance", "clipped_ratio"}
+    [lost] = [event for event in of(outbox, SourceEvent) if event.kind is EventKind.REFERENCE_LOST]
+    assert "can't compare interlaced 64x48 yuv420p with progressive" in lost.detail
+    assert caplog.text.count("can't compare interlaced") == 1
 
 
 def test_without_its_reference_a_file_is_scored_on_its_own(movie: Path) -> None:
