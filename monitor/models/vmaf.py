@@ -157,8 +157,8 @@ def parse(text: str, name: str, *, transform: bool = False, no_enhancement: bool
         raise ConfigError(f"{name} is no VMAF model in JSON: {detail}") from error
 
 
-def load(path: Path, name: str = "") -> Model:
-    """Read a model file; it is called by its file name where ``name`` is empty.
+def load(path: Path, name: str = "", *, transform: bool = False) -> Model:
+    """Read a model file, as ``parse``; it is called by its file name where ``name`` is empty.
 
     Raises:
         ConfigError: it can't be read, or is no model file.
@@ -167,7 +167,7 @@ def load(path: Path, name: str = "") -> Model:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"VMAF model {path} can't be read: {error}") from error
-    return parse(text, name or path.stem)
+    return parse(text, name or path.stem, transform=transform)
 
 
 def _model(entry: Mapping[str, Any], name: str, transform: bool, no_enhancement: bool) -> Model:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from monitor.errors import ConfigError, UnsupportedFormat
+from monitor.models.choice import ModelChoice
 from monitor.models.vmaf import CHROMA, Model
 from monitor.protocols import Feature, MetricSpec, Reference, Spacing
 from monitor.scorers import _formats, _vmaf
 from monitor.scorers._ingredients import TOLD, Ingredient, ingredient
 from monitor.scorers._motion import Moment, Neighbourhood
-from monitor.scorers._registry import SHARED, register
+from monitor.scorers._registry import SHARED, register, specs
 from monitor.scorers._vmaf import LONGER_ENCODED, MIN_SIDE, VmafFeatures
 from monitor.scorers.motion3 import Motion3Track, Told
 from monitor.types import Frame, FramePair, Score, VideoFormat
@@ -73,6 +76,9 @@ PUBLISHED_V1 = (
 )
 """Likewise, with the viewing condition as libvmaf names it. Each has a variant for 50 and 60 frames a second."""
 
+ON_DEMAND = {"vmaf_b_v0.6.3": "vmaf_b"}
+"""Metrics of known models that are made when they are asked for, because their files are fetched; by model."""
+
 INTERVAL = (
     ("bagging", "mean of the resampled models"),
     ("stddev", "standard deviation of the resampled models"),
@@ -123,12 +129,13 @@ def _spec(
 class Vmaf:
     """VMAF of each pair whose neighbours were seen; each waits for the next.
 
-    Subclasses give ``spec`` and ``choice``, which model to open. That happens at once: a model that can't be had is a wrong
-    setting, and better known before a picture is decoded.
+    Subclasses give ``spec``, ``choice``, which model to open, and ``transform``, as for ``open_model``. That happens at
+    once: a model that can't be had is a wrong setting, and better known before a picture is decoded.
     """
 
     spec: ClassVar[MetricSpec]
     choice: ClassVar[str]
+    transform: ClassVar[bool]
     features: VmafFeatures = field(default_factory=VmafFeatures, metadata=SHARED, repr=False)
     _model: Model = field(init=False, repr=False)
     _track: Neighbourhood | Motion3Track = field(init=False, repr=False)
@@ -137,7 +144,7 @@ class Vmaf:
     def __post_init__(self) -> None:
         from monitor.models.files import open_model
 
-        self._model = open_model(self.choice)
+        self._model = open_model(self.choice, transform=self.transform)
         self._track = Neighbourhood(self.features)
         motions = 0
         for feature in self._model.features:
@@ -236,8 +243,27 @@ class VmafWithBanding(Vmaf):
         return {"enc_width": self.enc_width, "enc_height": self.enc_height, "enc_bitdepth": self.enc_bitdepth}
 
 
-def define(name: str, title: str, choice: str, meaning: str) -> MetricSpec:
-    """Make a metric of a model that ``monitor.models.files.open_model`` finds.
+def metric_of(choice: ModelChoice) -> MetricSpec:
+    """The metric that scores with a chosen model, made where there is none.
+
+    Raises:
+        ConfigError: the model can't be had, or the name it is to have is of no use or taken by another.
+    """
+    published = {spec.trained: spec for spec in specs() if spec.trained}
+    if choice.model in published and not choice.transform and choice.name in ("", published[choice.model].name):
+        return published[choice.model]
+    name = choice.name or ON_DEMAND.get(choice.model, "")
+    if not name:
+        plain = choice.model.removeprefix("path=")
+        name = re.sub(r"\W+", "_", Path(plain).stem if plain != choice.model else plain).strip("_").lower()
+        name += "_transformed" if choice.transform else ""
+    if re.fullmatch(r"[a-z][a-z0-9_]*", name) is None:
+        raise ConfigError(f"a score can't be called {name!r}: small letters, digits and _ can; give the model name=KEY")
+    return define(name, name, choice.model, f"as model {choice.model} does", transform=choice.transform)
+
+
+def define(name: str, title: str, choice: str, meaning: str, *, transform: bool = False) -> MetricSpec:
+    """Make a metric of a model that ``monitor.models.files.open_model`` finds; the same again is the same metric.
 
     Args:
         name: Of the metric and of its feature; of a collection of resampled models, ``name_bagging``, ``name_stddev``,
@@ -245,13 +271,14 @@ def define(name: str, title: str, choice: str, meaning: str) -> MetricSpec:
         title: For axes and tables.
         choice: Name of a published model, or ``path=FILE``.
         meaning: What it predicts, for the summary.
+        transform: As for ``open_model``.
 
     Raises:
         ConfigError: the name is taken, or the model can't be had.
     """
     from monitor.models.files import open_model
 
-    model = open_model(choice)
+    model = open_model(choice, transform=transform)
     names = {feature.name for feature in model.features}
     kind = Kind(
         f"{', '.join(sorted(names))}",
@@ -260,12 +287,14 @@ def define(name: str, title: str, choice: str, meaning: str) -> MetricSpec:
         looks_for_banding="cambi" in names,
         min_size=2 * SMALLEST_CHROMA if CHROMA in names else MIN_SIDE,
     )
-    return _define(_spec(name, title, model.name, meaning, kind, INTERVAL if model.resampled else ()), choice, kind)
+    spec = _spec(name, title, model.name, meaning, kind, INTERVAL if model.resampled else ())
+    return spec if spec in specs() else _define(spec, choice, kind, transform=transform)
 
 
-def _define(spec: MetricSpec, choice: str, kind: Kind) -> MetricSpec:
+def _define(spec: MetricSpec, choice: str, kind: Kind, *, transform: bool = False) -> MetricSpec:
     parent = VmafWithBanding if kind.looks_for_banding else Vmaf
-    members = {"spec": spec, "choice": choice, "__slots__": (), "__doc__": spec.summary, "__module__": __name__}
+    members = {"spec": spec, "choice": choice, "transform": transform}
+    members |= {"__slots__": (), "__doc__": spec.summary, "__module__": __name__}
     register(type(f"Vmaf_{spec.name}", (parent,), members))
     return spec
 

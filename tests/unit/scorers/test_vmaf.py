@@ -18,6 +18,7 @@ from monitor.kernels import motion as motion_kernel
 from monitor.kernels import vif as vif_kernel
 from monitor.kernels.settings import View
 from monitor.models import files
+from monitor.models.choice import ModelChoice
 from monitor.models.vmaf import Model
 from monitor.protocols import Delayed, Parallel
 from monitor.scorers import vmaf
@@ -194,6 +195,7 @@ def forgetful(monkeypatch: pytest.MonkeyPatch) -> scorers.MetricRegistry:
     """A registry that takes what a test defines and is thrown away."""
     registry = scorers.MetricRegistry()
     monkeypatch.setattr(vmaf, "register", registry.register)
+    monkeypatch.setattr(vmaf, "specs", lambda: (*scorers.specs(), *registry.specs()))
     return registry
 
 
@@ -226,6 +228,36 @@ def test_any_model_file_becomes_a_metric(forgetful: scorers.MetricRegistry, tmp_
         assert scored["vmaf_b_ci_p95_hi"][index] - scored["vmaf_b_ci_p95_lo"][index] == pytest.approx(1.9 * step)
 
 
+def test_chosen_models_become_metrics(forgetful: scorers.MetricRegistry, tmp_path: Path, pairs: list[FramePair]) -> None:
+    for published in ("vmaf_v0.6.1", "vmaf_v1.0.16_hfr_5d0h", "vmaf_4k_v0.6.1neg"):
+        assert vmaf.metric_of(ModelChoice(published)).trained == published
+    assert vmaf.metric_of(ModelChoice("vmaf_v0.6.1", name="vmaf")).name == "vmaf"
+    assert [spec.name for spec in forgetful.specs()] == []
+    again = vmaf.metric_of(ModelChoice("vmaf_v0.6.1", name="quality"))
+    assert (again.name, again.model) == ("quality", "vmaf_v0.6.1/1")
+    assert values(forgetful.create("quality"), pairs)["quality"] == values(scorers.create("vmaf"), pairs)["vmaf"]
+    curved = vmaf.metric_of(ModelChoice("vmaf_v0.6.1", transform=True))
+    assert (curved.name, curved.model) == ("vmaf_v0_6_1_transformed", "vmaf_v0.6.1_transformed/1")
+    expected = values(scorers.create("vmaf_phone"), pairs)["vmaf_phone"]
+    assert values(forgetful.create(curved.name), pairs)[curved.name] == expected
+    path = collection(tmp_path).rename(tmp_path / "My-Model 2.json")
+    assert vmaf.metric_of(ModelChoice(f"path={path}")).name == "my_model_2"
+    with pytest.raises(ConfigError, match="give the model name=KEY"):
+        vmaf.metric_of(ModelChoice(f"path={path}", name="7 of 9"))
+
+
+def test_the_same_choice_again_is_the_same_metric(forgetful: scorers.MetricRegistry, tmp_path: Path) -> None:
+    choice = ModelChoice(f"path={collection(tmp_path)}", name="asked_twice")
+    assert vmaf.metric_of(choice) == vmaf.metric_of(choice) == forgetful.spec("asked_twice")
+    with pytest.raises(ConfigError, match="already has; rename one of them"):
+        vmaf.metric_of(ModelChoice("vmaf_v0.6.1neg", name="asked_twice"))
+
+
+def test_a_score_of_v1_never_takes_a_name_of_v0() -> None:
+    with pytest.raises(ConfigError, match="'vmaf', which metric 'vmaf'"):
+        vmaf.metric_of(ModelChoice("vmaf_v1.0.16_3d0h", name="vmaf"))
+
+
 @pytest.mark.parametrize(
     ("features", "options", "complaint"),
     [
@@ -249,7 +281,7 @@ def test_a_model_of_other_features_is_refused(
     document["model_dict"] |= {"feature_names": features, "feature_opts_dicts": options}
     document["model_dict"]["model"] = "svm_type nu_svr\nkernel_type rbf\ngamma 1\ntotal_sv 1\nrho 0\nSV\n1 1:1\n"
 
-    def opened(_: str) -> Model:
+    def opened(_: str, *, transform: bool) -> Model:
         from monitor.models.vmaf import parse
 
         return parse(json.dumps(document), "odd")
@@ -259,9 +291,10 @@ def test_a_model_of_other_features_is_refused(
         scorers.create("vmaf")
 
 
-def test_a_model_that_cannot_be_had_is_known_before_any_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_cannot_be_had_is_known_before_any_picture(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(files, "files", lambda name: [])
-    with pytest.raises(ConfigError, match="upgrade it or give path=FILE"):
+    monkeypatch.setattr(files, "fetched_folder", lambda: tmp_path)
+    with pytest.raises(ConfigError, match=r"run `vqmon models fetch vmaf_v0.6.1`, or give path=FILE"):
         scorers.create("vmaf")
     with pytest.raises(UnknownName):
         vmaf.define("mine", "Mine", "vmaf_v9", "nothing")
