@@ -16,7 +16,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from monitor.errors import SourceError, UnsupportedFormat
-from monitor.pairing import FALLBACK_TOLERANCE, Convert
+from monitor.pairing import FALLBACK_TOLERANCE, SLOWER, Convert
 from monitor.panel import Panel
 from monitor.retiming import Retime, as_they_are
 from monitor.sampling import Every
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 REMEMBERED = 5
 """Reference frames kept for metrics that look back from a pair whose predecessor was not scored."""
-
-SLOWER = Fraction(3, 2)
-"""From how many times the duration of the reference's frames on an encode's are those of another frame rate."""
 
 
 @dataclass(slots=True, eq=False)
@@ -119,7 +116,7 @@ class Encode:
             return FramePair(converted, replace(shown, pts=frame.pts, duration=frame.duration), encoded)
         self._target = target
         if reference.position > (self._last if self._last is not None else -1) + 1:
-            leading = tuple(reference.converted(one, target) for one in reference.before(self._last))
+            leading = tuple(reference.converted(one, target) for one in reference.before())
             self.panel.skip(self._shown(self._following, reference), leading)
         self._last, self._following = reference.position, None
         return FramePair(converted, shown, encoded)
@@ -169,11 +166,9 @@ class ReferenceFrames:
                 self._converted.popitem(last=False)
         return self._converted[key][1]
 
-    def before(self, last: int | None) -> tuple[Frame, ...]:
-        """The frames between position ``last``, or the beginning, and the latest, as far as they are remembered."""
-        between = self.position if last is None else self.position - last - 1
-        earlier = tuple(self._seen)[:-1]
-        return earlier[max(0, len(earlier) - between) :]
+    def before(self) -> tuple[Frame, ...]:
+        """The frames before the latest, as far as they are remembered."""
+        return tuple(self._seen)[:-1]
 
 
 @dataclass(slots=True, eq=False)

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from monitor.comparison import Comparison, Encode
 from monitor.engine import SegmentScorer
 from monitor.pairing import ReferenceWindow
+from monitor.panel import Panel
 from monitor.protocols import Delayed, Sampler
 from monitor.sampling import Every, Keyframes, create_sampler
 from monitor.scorers import create_all
@@ -338,6 +340,16 @@ def test_memory_is_bounded(clip: list[FramePair]) -> None:
         held.append(len(track._steps))
         assert window.size <= 3000 + 10 * 64 * 48
     assert max(held) <= NEIGHBOURS
+
+
+@pytest.mark.parametrize("kept", [{*range(60)} - {30}, {*range(60)} - {17, 18, 19, 20, 21}, {3, 10, 11, 30, 59}])
+def test_files_with_frames_lost_or_left_out(kept: set[int], clip: list[FramePair], whole: Values) -> None:
+    distorted, reference = sides(clip)
+    panel = Panel("file", create_all(METRICS))
+    encode = Encode(Cut([frame for frame in distorted if frame.index in kept]), panel, lambda frame, _: frame)
+    Comparison(Cut(reference), [encode], lambda frame, _: frame).run()
+    found = {(score.feature, round(score.pts * RATE)): score.value for score in panel.scores}
+    assert found == only(whole, kept)
 
 
 def test_vmaf_v1_with_and_without_the_window_for_high_frame_rates() -> None:
