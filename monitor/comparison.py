@@ -71,9 +71,7 @@ class Encode:
                 self.segment.decode(keyframes_only=self.sampler.keyframes_only, threads=threads)
             )
             for frame in self.retime(watched(self.decoded, self.watch)):
-                if self.sampler.wants(
-                    frame.pts, frame.duration, frame.index, keyframe=frame.keyframe
-                ):
+                if self.sampler.wants(frame.pts, frame.duration, frame.index, keyframe=frame.keyframe):
                     yield self.moments.get(frame.index, frame.pts + self.offset), frame
                 if self.paired == self.limit:
                     return
