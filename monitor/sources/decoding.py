@@ -307,8 +307,8 @@ def stream_decoding(
     return decoding.owning(container)
 
 
-def look(segment: EncodedSegment, frames: int = 8) -> VideoFormat:
-    """The format of a segment's pictures as its first few tell: enough to know whether most are interlaced.
+def look(segment: EncodedSegment, frames: int = 1) -> VideoFormat:
+    """The format of a segment's pictures, by so many first ones: more than one tell whether most are interlaced.
 
     Raises:
         SourceError: it can't be opened, or none of its pictures can be decoded.

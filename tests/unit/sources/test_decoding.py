@@ -243,15 +243,20 @@ def test_coding_in_fields() -> None:
     assert {frame.format.interlaced for frame in frames_of(frames)} == {False}
 
 
-@pytest.mark.parametrize(("first", "interlaced"), [(3, False), (7, True)])
-def test_coding_in_fields_is_what_most_frames_are(first: int, interlaced: bool) -> None:
+def mixture(first: int) -> PacketSegment:
+    """So many frames coded in fields, and five more that are not."""
     fields, later = (
         packet_segment(encoded(moving(count), codec="libx264", container="mpegts", options=options))
         for count, options in ((first, INTERLACED), (5, {"preset": "ultrafast"}))
     )
     shift = first * 90_000 // RATE
     moved = [replace(packet, pts=packet.pts + shift, dts=packet.dts + shift) for packet in later.packets]
-    frames = frames_of(replace(fields, packets=[*fields.packets, *moved]))
+    return replace(fields, packets=[*fields.packets, *moved])
+
+
+@pytest.mark.parametrize(("first", "interlaced"), [(3, False), (7, True)])
+def test_coding_in_fields_is_what_most_frames_are(first: int, interlaced: bool) -> None:
+    frames = frames_of(mixture(first))
     assert len(frames) == first + 5
     assert frames[0].format.interlaced
     assert frames[-1].format.interlaced is interlaced
@@ -260,12 +265,25 @@ def test_coding_in_fields_is_what_most_frames_are(first: int, interlaced: bool) 
 
 def test_a_first_look_tells_the_format() -> None:
     data = encoded(moving(12), codec="libx264", container="mp4", options=INTERLACED, sample_aspect_ratio=Fraction(4, 3))
-    seen = look(segment(data))
-    assert (seen.width, seen.interlaced, seen.sample_aspect) == (64, True, Fraction(4, 3))
+    for seen in (look(segment(data)), look(segment(data), 8)):
+        assert (seen.width, seen.interlaced, seen.sample_aspect) == (64, True, Fraction(4, 3))
+
+
+def test_a_look_at_more_frames_tells_what_most_are() -> None:
+    mixed = mixture(3)
+    assert look(mixed).interlaced
+    assert look(mixed, 4).interlaced
+    assert not look(mixed, 8).interlaced
+
+
+def test_a_look_at_nothing() -> None:
     whole = x264(25)
     first = whole.index(b"\x00\x00\x00\x01\x67")
     with pytest.raises(BadMedia):
         look(segment(whole[:first] + bytes(len(whole) - first)))
+    broken = packet_segment(whole)
+    with pytest.raises(BadMedia, match="no picture could be decoded"):
+        look(replace(broken, packets=[replace(packet, data=bytes(64)) for packet in broken.packets]))
 
 
 # ---- frames outlive their decoder
