@@ -87,7 +87,7 @@ class FileTable:
             numbered = f"{label} {printable(scores.path)}" if label.startswith("#") else label
             yield Text(f"{numbered}: {how(scores)}" if several else how(scores), style="dim")
             indent = "  " if several else ""
-            if scores.sync is not None and (text := pairing(scores.sync, plain=several)):
+            if scores.sync is not None and (text := pairing(scores.sync)):
                 yield Text(f"{indent}{text}", style="dim")
             for flag in scores.flags:
                 if flag.spoils:

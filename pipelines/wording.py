@@ -37,11 +37,11 @@ def how(scores: FileScores) -> str:
     return f"{facts.codec} {facts.format}, {done} in {result.score_seconds:.1f} s{speed}"
 
 
-def pairing(sync: Sync, *, plain: bool) -> str:
-    """How a file was laid beside its reference; "" where it is as one would expect and ``plain`` leaves that out."""
+def pairing(sync: Sync) -> str:
+    """How a file was laid beside its reference; "" where nothing had to be found, given or counted."""
     counts = {"dropped": sync.dropped, "duplicated": sync.duplicated, "frozen": sync.frozen}
     counted = [f"{count} {what}" for what, count in counts.items() if count]
-    if plain and not (sync.offset or sync.offset_frames or sync.confidence is not None or counted):
+    if not (sync.offset or sync.offset_frames or sync.confidence is not None or counted or sync.mode != "pts"):
         return ""
     sources = {"pts": "by the files' own times", "content": "found in the pictures", "given": "as given"}
     source = sources.get(sync.mode, sync.mode)

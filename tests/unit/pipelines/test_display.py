@@ -169,7 +169,7 @@ def test_moments_are_for_people(seconds: float, shown: str) -> None:
 @pytest.mark.parametrize(
     ("sync", "line"),
     [
-        (Sync(0.0, 0, "pts"), "no offset, by the files' own times"),
+        (Sync(0.0, 0, "content", 0.9), "no offset, found in the pictures, 90 % sure"),
         (
             Sync(0.12, 3, "content", 0.981, 0.012),
             "offset +3 frames (+0.120 s) found in the pictures, 98 % sure (next best 1 %)",
@@ -181,7 +181,13 @@ def test_moments_are_for_people(seconds: float, shown: str) -> None:
 def test_how_the_files_were_paired_is_said(sync: Sync, line: str) -> None:
     assert rendered(scores(sync=sync)).splitlines()[-1] == line
     several = rendered(scores("a.mp4", sync=sync), scores("b.mp4", sync=Sync(0.0, 0, "pts"))).splitlines()
-    assert (f"  {line}" in several) is (sync != Sync(0.0, 0, "pts"))
+    assert several[-2:] == [f"  {line}", several[-1]]
+    assert several[-1].startswith("b.mp4: h264")
+
+
+def test_of_files_that_pair_by_their_own_times_nothing_is_said() -> None:
+    plain = rendered(scores(sync=Sync(0.0, 0, "pts", matched=50)))
+    assert plain == rendered(scores())
 
 
 def test_what_spoils_the_numbers_is_said_in_red_and_what_does_not_is_not() -> None:
