@@ -123,6 +123,8 @@ def test_decoded_frames(pairs: list[FramePair], tmp_path: Path, capsys: Any) -> 
     models = {
         "vmaf": "version=vmaf_v0.6.1",
         "vmaf,vmaf_neg": "version=vmaf_v0.6.1|version=vmaf_v0.6.1neg",
+        "vmaf_v1": "version=vmaf_v1.0.16_3d0h",
+        "vmaf,vmaf_v1": "version=vmaf_v0.6.1|version=vmaf_v1.0.16_3d0h",
     }
     rows = []
     for names, choice in models.items():
