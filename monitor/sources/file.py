@@ -20,6 +20,7 @@ from monitor.sources.decoding import (
     video_stream,
 )
 from monitor.sources.failures import classify, shown
+from monitor.sources.seeking import SeekingReader
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
@@ -65,7 +66,7 @@ class FileSegment:
             SourceError: as ``decode``.
         """
         if self._span is None:
-            container, stream = self._opened()
+            container, stream = self._opened(decoding=False)
             with container:
                 self._span = stream_span(container, stream, self.path)
         first, end = self._span
@@ -78,14 +79,18 @@ class FileSegment:
             SourceError: it can't be opened (the message says why), or holds no video.
         """
         if self._start is None:
-            container, stream = self._opened()
+            container, stream = self._opened(decoding=False)
             with container:
                 self._start = stream_start(container, stream, self.path)
-        container, stream = self._opened()
+        container, stream = self._opened(decoding=not keyframes_only)
         self.decoding = stream_decoding(
             container, stream, keyframes_only=keyframes_only, threads=threads, origin=self._start
         )
         return self.decoding
+
+    def seeking(self, *, threads: int = 1) -> SeekingReader:
+        """A reader of any part of the file; a context manager, which raises as ``decode``."""
+        return SeekingReader(self._opened, shown(self.path), threads=threads)
 
     def announced(self) -> Fraction | None:
         """Duration in seconds that the container writes down for its video; ``None`` where it does not.
@@ -93,14 +98,19 @@ class FileSegment:
         Raises:
             SourceError: as ``decode``.
         """
-        container, stream = self._opened()
+        container, stream = self._opened(decoding=False)
         with container:
             return announced_duration(container, stream)
 
-    def _opened(self) -> tuple[av.container.InputContainer, VideoStream]:
+    def _opened(self, *, decoding: bool = True) -> tuple[av.container.InputContainer, VideoStream]:
+        """Open the file; without decoding its first frames to learn how they are ordered, where no order is wanted."""
         try:
             container = av.open(
-                self.path, "r", metadata_errors="ignore", timeout=(OPEN_TIMEOUT_SECONDS, OPEN_TIMEOUT_SECONDS)
+                self.path,
+                "r",
+                options={} if decoding else {"skip_frame": "all"},
+                metadata_errors="ignore",
+                timeout=(OPEN_TIMEOUT_SECONDS, OPEN_TIMEOUT_SECONDS),
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise classify(error, self.path, timeout_seconds=OPEN_TIMEOUT_SECONDS) from error
