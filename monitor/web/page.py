@@ -1,4 +1,4 @@
-"""The one HTML page, as the server's live page or as a report."""
+"""The HTML pages: the dashboard's, as the server's live page or as a report, and the report of a comparison."""
 
 from __future__ import annotations
 
@@ -61,6 +61,26 @@ def report_page(assets: Assets, catalog: Catalog, title: str, data: Mapping[str,
         config=script_json(_config(catalog, title, mode="report")),
         data=script_json(data),
         stylesheet=assets["app.css"].text,
+        plotly=assets[PLOTLY].text,
+    )
+
+
+def comparison_page(assets: Assets, title: str, shown: Mapping[str, object], drawn: Mapping[str, object]) -> str:
+    """The report of a comparison: one HTML file that opens from disk and never asks the network.
+
+    Args:
+        assets: The page's own files.
+        title: Title of the page.
+        shown: What the template ``comparison.html`` spells out.
+        drawn: What ``comparison.js`` draws; strict JSON.
+    """
+    return _TEMPLATES.get_template("comparison.html").render(
+        shown,
+        title=title,
+        import_map=assets.import_map(embedded=True),
+        data=script_json(drawn),
+        stylesheet=assets["app.css"].text,
+        comparison_stylesheet=assets["comparison.css"].text,
         plotly=assets[PLOTLY].text,
     )
 

@@ -70,7 +70,7 @@ def write_report(
     catalog = Catalog(specs)
     data = _Collected(history, catalog, Window(since_ms, until_ms), stream)
     data.add_evidence(EvidenceFiles(evidence_dir), max_evidence_bytes)
-    _write(path, report_page(Assets(), catalog, title, data.document))
+    write_html(path, report_page(Assets(), catalog, title, data.document))
 
 
 class _Collected:
@@ -183,7 +183,12 @@ def _as_of(history: History, row: RenditionRow, window: Window) -> RenditionRow 
     )
 
 
-def _write(path: Path, html: str) -> None:
+def write_html(path: Path, html: str) -> None:
+    """Write a page so that it is there whole or not at all.
+
+    Raises:
+        ConfigError: it can't be written.
+    """
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:

@@ -37,7 +37,8 @@ export function undraw(element) {
 // Plotly answers with local time without a zone, "2026-11-21 04:00"; with a time in it, that parses as local.
 const milliseconds = (text) => Date.parse(text.length > 10 ? text.replace(" ", "T") : `${text}T00:00`);
 
-function layout(colours, extra) {
+/** The look that all charts share, with what one chart has of its own. */
+export function layout(colours, extra) {
   const axis = {
     color: colours.muted, gridcolor: colours.grid, linecolor: colours.grid, zeroline: false, ticks: "", automargin: false,
     tickfont: { size: 11 * colours.scale },
@@ -54,7 +55,7 @@ function layout(colours, extra) {
 }
 
 /** Lowest and highest value to show: the data and near thresholds, never so narrow that noise looks like a fault. */
-function valueRange(values, display, thresholds, limits) {
+export function valueRange(values, display, thresholds, limits) {
   const present = values.filter((value) => value !== null);
   if (!present.length) return display ?? [0, 1];
   let low = present.reduce((a, b) => Math.min(a, b));
