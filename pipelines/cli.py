@@ -17,6 +17,7 @@ from monitor import __version__
 from monitor.errors import ConfigError, VqmonError
 from pipelines import options
 from pipelines.logs import complain, configure_logging
+from pipelines.models import models_app
 
 app = typer.Typer(
     name="vqmon",
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 dashboards_app = typer.Typer(help="Grafana dashboards.", no_args_is_help=True)
 app.add_typer(dashboards_app, name="dashboards")
+app.add_typer(models_app, name="models")
 
 
 def main() -> NoReturn:
@@ -92,14 +94,18 @@ def score(
     rate: options.PerSecond = 2.0,
     output: options.Output = None,
     output_format: options.OutputFormat = None,
+    stdout_format: options.StdoutFormat = "human",
+    pool: options.Pools = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Score files without a reference: blur, blockiness, noise, exposure, black, freeze, SI/TI ..."""
-    from pipelines.scoring import Delivery, run_scoring
+    from pipelines.delivery import Delivery
+    from pipelines.pooling import parse_pools
+    from pipelines.scoring import run_scoring
 
     configure_logging(verbose=verbose)
-    delivery = Delivery(output, output_format, quiet)
+    delivery = Delivery(output, output_format, stdout_format, pools=parse_pools(pool or ()), quiet=quiet)
     raise typer.Exit(run_scoring(files, _names(metrics), delivery, sampling=sampling, per_second=rate))
 
 
@@ -107,7 +113,13 @@ def score(
 def compare(
     files: options.Compared,
     reference: options.ReferenceFile = None,
-    metrics: options.Metrics = None,
+    metrics: options.ComparedMetrics = None,
+    model: options.Models = None,
+    display: options.Display = None,
+    view: options.View = None,
+    vmaf_version: options.VmafVersion = None,
+    neg: options.Neg = False,
+    hfr: options.Hfr = "auto",
     sampling: options.Sampling = "every",
     rate: options.PerSecond = 2.0,
     subsample: options.Subsample = 1,
@@ -120,12 +132,20 @@ def compare(
     threads: options.Threads = 0,
     output: options.Output = None,
     output_format: options.OutputFormat = None,
+    stdout_format: options.StdoutFormat = "human",
+    pool: options.Pools = None,
+    fail_under: options.Gates = None,
+    report: options.ComparisonReport = None,
+    dry_run: options.DryRun = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Compare encodes with what they were made from. Frames are paired by presentation time from each file's first frame."""
+    from pipelines.choosing import Wish
     from pipelines.compare_settings import Settings, exact_rate, parse_depth, parse_start
-    from pipelines.scoring import Delivery, run_comparison
+    from pipelines.delivery import Delivery
+    from pipelines.pooling import parse_pools
+    from pipelines.scoring import run_comparison
 
     configure_logging(verbose=verbose)
     encodes = list(files)
@@ -149,7 +169,9 @@ def compare(
             f"warning: --subsample {subsample} is even: encoders alternate better and worse frames in even patterns; "
             f"{subsample + 1} is safer"
         )
-    raise typer.Exit(run_comparison(encodes, original, _names(metrics), Delivery(output, output_format, quiet), settings))
+    delivery = Delivery(output, output_format, stdout_format, report, parse_pools(pool or ()), quiet)
+    wish = Wish(_names(metrics), model or (), display, view, _names(vmaf_version), neg, hfr)
+    raise typer.Exit(run_comparison(encodes, original, wish, delivery, settings, fail_under or (), dry_run=dry_run))
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from time import monotonic
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from monitor.aggregation import pool_segment
@@ -31,11 +32,14 @@ from pipelines.compare_settings import Settings
 from pipelines.files import FileScores, Flag, Progress, silent, truncation
 
 if TYPE_CHECKING:
-    from monitor.protocols import MetricSpec
+    from monitor.protocols import MetricSpec, Options
     from monitor.types import Frame, VideoFormat
 
 AHEAD = 2
 """Frames for each thread that may be decoded and not yet scored: one that is worked on, and one to go on with."""
+
+SECOND_LOOK = 12
+"""Frames to look at where the first ones do not agree on being interlaced."""
 
 PLAIN = Settings()
 """Every frame, as it is."""
@@ -69,9 +73,18 @@ def compare_files(
     metrics: Sequence[MetricSpec],
     settings: Settings = PLAIN,
     *,
+    options: Mapping[str, Options] = MappingProxyType({}),
     progress: Progress = lambda _reached, _end: None,
 ) -> list[Compared]:
     """Compare files with one reference in one pass.
+
+    Args:
+        paths: The encodes.
+        reference: What they were made from.
+        metrics: What to compute.
+        settings: How.
+        options: Options of metrics by their names.
+        progress: Told the time reached and that of the end.
 
     Raises:
         SourceError: the reference can't be read. What is wrong with a distorted file costs the others nothing.
@@ -89,7 +102,7 @@ def compare_files(
     began = monotonic()
     with ExitStack() as stack:
         executor = stack.enter_context(ThreadPoolExecutor(threads, "score")) if threads > 1 else None
-        scorers = create_all([(spec.name, {}) for _ in paths for spec in metrics])
+        scorers = create_all([(spec.name, options.get(spec.name, {})) for _ in paths for spec in metrics])
         results: dict[int, Compared] = {}
         sides: dict[int, _Side] = {}
         for order, path in enumerate(paths):
@@ -106,7 +119,7 @@ def compare_files(
             segment, times = FileSegment(path, now, name), list[Fraction]()
             try:
                 announced = segment.announced()
-                _match(segment, seen)
+                _match(segment, original, seen)
             except (SourceError, UnsupportedFormat) as error:
                 results[order] = Compared(path, error=error)
                 continue
@@ -144,15 +157,23 @@ def compare_files(
     return [results[order] for order in range(len(paths))]
 
 
-def _match(segment: FileSegment, reference: VideoFormat) -> None:
+def _match(segment: FileSegment, original: FileSegment, seen: VideoFormat) -> None:
     """Refuse, before an hour of scoring, what can't be compared.
 
+    Args:
+        segment: An encode.
+        original: The reference.
+        seen: Format of the reference's first frame.
+
     Raises:
-        SourceError: the file can't be read.
-        UnsupportedFormat: it can't be compared with a reference of this format.
+        SourceError: a file can't be read.
+        UnsupportedFormat: the two can't be compared.
     """
+    own = look(segment)
+    if own.interlaced != seen.interlaced:  # which one frame does not tell: encoders choose for each
+        own, seen = look(segment, SECOND_LOOK), look(original, SECOND_LOOK)
     try:
-        check(look(segment), reference)
+        check(own, seen)
     except UnsupportedFormat as error:
         raise UnsupportedFormat(f"{segment.path}: {error}") from error
 

@@ -43,9 +43,49 @@ Metrics = Annotated[
     list[str] | None,
     Option("--metrics", "-m", metavar="NAME[,NAME]", help="Metrics or features (`vqmon metrics`); all that fit by default."),
 ]
+ComparedMetrics = Annotated[
+    list[str] | None,
+    Option("--metrics", "-m", metavar="NAME[,NAME]", help="Metrics or features (`vqmon metrics`). Default: vmaf,psnr,ssim"),
+]
+Models = Annotated[
+    list[str] | None,
+    Option("--model", metavar="NAME|path=FILE", help="VMAF model (`vqmon models list`), as libvmaf spells it. Repeatable."),
+]
+Display = Annotated[
+    str | None, Option("--display", metavar="hd|4k", help="Where it is watched; picks VMAF's model. Default: by the size.")
+]
+View = Annotated[str | None, Option("--view", metavar="3h|5h|phone|1.5h", help="From how far, in heights of the picture.")]
+VmafVersion = Annotated[
+    list[str] | None, Option("--vmaf-version", metavar="0.6|1", help="Generation of VMAF: 0.6 (the default), 1, or 0.6,1.")
+]
+Neg = Annotated[bool, Option("--neg", help="VMAF's model for which enhanced contrast does not count.")]
+Hfr = Annotated[str, Option("--hfr", metavar="auto|on|off", help="VMAF 1's models for 50 and 60 frames a second.")]
 Sampling = Annotated[str, Option("--sampling", help="Which frames: every, rate, keyframes or bursts.")]
 PerSecond = Annotated[float, Option("--rate", help="Frames a second, for --sampling rate.")]
-OutputFormat = Annotated[str | None, Option("--output-format", "-of", metavar="json|csv|ndjson", help="Format of --output.")]
+OutputFormat = Annotated[
+    str | None,
+    Option(
+        "--output-format",
+        "-of",
+        metavar="json|csv|ndjson|xml|fqm-json",
+        help="Format of --output; by its suffix if not given.",
+    ),
+]
+StdoutFormat = Annotated[
+    str, Option("--stdout-format", metavar="human|json|csv|ndjson|xml|fqm-json", help="What goes to standard output.")
+]
+Pools = Annotated[
+    list[str] | None,
+    Option("--pool", metavar="NAME[,NAME]", help="Pools to show: mean, harmonic, min, median, p5 ..."),
+]
+Gates = Annotated[
+    list[str] | None,
+    Option("--fail-under", metavar="NAME[:POOL]=X", help="Exit 1 where a file is worse, as in vmaf:p5=80. Repeatable."),
+]
+DryRun = Annotated[bool, Option("--dry-run", "-n", help="Say what would be compared and how, and stop.")]
+ComparisonReport = Annotated[
+    Path | None, Option("--report", metavar="FILE.html", help="Series, histograms and the worst frames on one page.")
+]
 Output = Annotated[
     Path | None, Option("--output", "-o", help="Write per-frame and pooled values here; `-` is standard output.")
 ]

@@ -4,69 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from types import FrameType
 
-from rich.console import Console
-
-from monitor.errors import SinkError, SourceError, UnknownName, UnsupportedFormat
-from monitor.protocols import Reference
+from monitor.errors import SourceError, UnsupportedFormat
+from monitor.protocols import MetricSpec, Reference
+from pipelines.choosing import Wish, with_gates
 from pipelines.compare_settings import Settings
 from pipelines.comparing import compare_files
-from pipelines.display import FileTable, file_progress
+from pipelines.delivery import Delivery
+from pipelines.display import file_progress
 from pipelines.files import FileScores, Progress, choose_metrics, score_file
+from pipelines.gates import judge, parse_gate
 from pipelines.logs import complain
-from pipelines.scorefiles import FORMATS, WRITERS
-
-STDOUT = Path("-")
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """Where scores go."""
-
-    output: Path | None = None
-    """File, or ``-`` for standard output."""
-    output_format: str | None = None
-    """By the file's suffix where ``None``."""
-    quiet: bool = False
-    """No table, no progress bar."""
-
-    @property
-    def path(self) -> Path | None:
-        """File that is to be written; standard output where only a format is named."""
-        return STDOUT if self.output is None and self.output_format is not None else self.output
-
-    def check(self) -> None:
-        """Refuse before an hour of scoring what could not be written after it.
-
-        Raises:
-            UnknownName: there is no such format.
-            SinkError: the file can't be written.
-        """
-        check_output(self.path, self.output_format)
-
-    def show(self, scores: FileScores) -> None:
-        """Print a file's table and its warnings."""
-        if not self.quiet and self.path != STDOUT:
-            Console().print(FileTable(scores))
-        for warning in scores.warnings:
-            complain(f"warning: {warning}")
-
-    def write(self, scored: Sequence[FileScores]) -> None:
-        """Write the file that was asked for.
-
-        Raises:
-            SinkError: it can't be written.
-        """
-        if scored and self.path is not None:
-            _write(scored, self.path, self.output_format)
 
 
 def run_scoring(files: Sequence[str], names: Sequence[str], delivery: Delivery, *, sampling: str, per_second: float) -> int:
@@ -97,30 +50,81 @@ def run_scoring(files: Sequence[str], names: Sequence[str], delivery: Delivery, 
 
 
 def run_comparison(
-    files: Sequence[str], reference: str, names: Sequence[str], delivery: Delivery, settings: Settings
+    files: Sequence[str],
+    reference: str,
+    wish: Wish,
+    delivery: Delivery,
+    settings: Settings,
+    gates: Sequence[str] = (),
+    *,
+    dry_run: bool = False,
 ) -> int:
     """Compare files with their reference in one pass; the exit code.
 
-    A file that can't be compared costs the others nothing: it is named on standard error, and the code is 1.
+    A file that can't be compared costs the others nothing: it is named on standard error, and the code is 1. So it is where
+    a gate is missed.
+
+    Args:
+        files: The encodes.
+        reference: What they were made from.
+        wish: What to compute; what the gates need is added.
+        delivery: Where scores go.
+        settings: How to compare.
+        gates: What each file has to reach.
+        dry_run: Only say what would be done.
 
     Raises:
         ConfigError: a setting is wrong.
         SourceError: the reference can't be read.
         SinkError: the output can't be written.
     """
-    chosen = choose_metrics(names, Reference.FULL)
     delivery.check()
+    models = wish.metrics(reference)  # first, for gates may be about a model that has no name before
+    parsed = [parse_gate(gate) for gate in gates]
+    wanted = with_gates(models, parsed)
+    chosen, options = [one.spec for one in wanted], {one.spec.name: one.options for one in wanted}
+    if dry_run:
+        return _plan(files, reference, chosen, settings)
     label = files[0] if len(files) == 1 else f"{len(files)} files"
     with file_progress(label, quiet=delivery.quiet) as advance, interruptible(advance) as progress:
-        compared = compare_files(files, reference, chosen, settings, progress=progress)
+        compared = compare_files(files, reference, chosen, settings, options=options, progress=progress)
     for one in compared:
-        if one.scores is not None:
-            delivery.show(one.scores)
-        else:
+        if one.scores is None:
             complain(str(one.error))
     scored = [one.scores for one in compared if one.scores is not None]
+    if scored:
+        delivery.show(*scored)
     delivery.write(scored)
-    return 0 if len(scored) == len(files) else 1
+    if scored and delivery.report is not None:
+        _report(scored, delivery)
+    missed = [verdict for verdict in judge(parsed, scored) if not verdict.passed]
+    for verdict in missed:
+        complain(str(verdict))
+    return 0 if len(scored) == len(files) and not missed else 1
+
+
+def _plan(files: Sequence[str], reference: str, chosen: Sequence[MetricSpec], settings: Settings) -> int:
+    from rich.console import Console
+
+    from pipelines.plan import plan
+
+    console, good = Console(highlight=False, soft_wrap=True), True
+    for line, is_good in plan(files, reference, chosen, settings):
+        console.print(line, markup=False, style=None if is_good else "red")
+        good &= is_good
+    return 0 if good else 1
+
+
+def _report(scored: Sequence[FileScores], delivery: Delivery) -> None:
+    from pipelines.comparison_report import main_feature, write_comparison_report
+    from pipelines.worst_frames import decode_worst
+
+    feature = main_feature(scored)
+    pictures = (
+        decode_worst(scored, feature.name, higher_is_better=bool(feature.higher_is_better)) if feature is not None else ()
+    )
+    assert delivery.report is not None
+    write_comparison_report(scored, delivery.report, pictures=pictures, pools=delivery.pools)
 
 
 @contextmanager
@@ -148,43 +152,3 @@ def interruptible(advance: Progress) -> Iterator[Progress]:
         signal.signal(signal.SIGINT, before)
     if interrupted.is_set():
         raise KeyboardInterrupt
-
-
-def check_output(output: Path | None, output_format: str | None) -> None:
-    """Refuse before an hour of scoring what could not be written after it.
-
-    Raises:
-        UnknownName: there is no such format.
-        SinkError: the file can't be written.
-    """
-    if output_format is not None and output_format not in FORMATS:
-        raise UnknownName("output format", output_format, FORMATS)
-    if output is None or output == STDOUT or (output.exists() and not output.is_file() and not output.is_dir()):
-        return  # writing to a pipe or a device to try it would be writing
-    new = not output.exists()
-    try:
-        with output.open("a", encoding="utf-8"):
-            pass
-        if new:
-            output.unlink()
-    except OSError as error:
-        raise _unwritable(output, error) from error
-
-
-def _write(scored: Sequence[FileScores], output: Path, output_format: str | None) -> None:
-    """Write in the format named, else in that of the file's suffix, else as JSON."""
-    suffix = output.suffix.removeprefix(".").lower()
-    text = WRITERS[output_format or (suffix if suffix in WRITERS else "json")](scored)
-    if output == STDOUT:
-        sys.stdout.write(text)
-        return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise _unwritable(output, error) from error
-
-
-def _unwritable(output: Path, error: OSError) -> SinkError:
-    missing = isinstance(error, FileNotFoundError) and not output.parent.is_dir()
-    reason = f"there is no folder {output.parent}" if missing else error.strerror or str(error)
-    return SinkError(f"can't write {output}: {reason}")

@@ -64,8 +64,8 @@ def test_compare_prints_a_table(clips: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == "b-frames.ts beside reference.mp4"
-    assert [line.split()[0] for line in lines[1:-1]] == ["feature", "psnr_y", "psnr_cb", "psnr_cr"]
-    assert "50 of 50 frames compared" in lines[-1]
+    assert [line.split()[0] for line in lines[1:5]] == ["feature", "psnr_y", "psnr_cb", "psnr_cr"]
+    assert any("50 of 50 frames compared" in line for line in lines[5:])
 
 
 def test_json_goes_into_a_file_beside_the_table(clips: Path, tmp_path: Path) -> None:

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import ConfigError, SinkError, UnknownName
+from monitor.scorers import _registry, specs
+from pipelines.choosing import Wish
 from pipelines.compare_settings import Settings
-from pipelines.scoring import Delivery, check_output, run_comparison, run_scoring
+from pipelines.delivery import Delivery, try_writing
+from pipelines.scoring import run_comparison, run_scoring
 
 
 def run(
@@ -23,9 +26,9 @@ def run(
     sampling: str = "every",
     per_second: float = 2.0,
 ) -> int:
-    paths, delivery = [str(file) for file in files], Delivery(output, output_format, quiet)
+    paths, delivery = [str(file) for file in files], Delivery(output, output_format, quiet=quiet)
     if reference is not None:
-        return run_comparison(paths, str(reference), names, delivery, Settings(sampling, per_second))
+        return run_comparison(paths, str(reference), Wish(names), delivery, Settings(sampling, per_second))
     return run_scoring(paths, names, delivery, sampling=sampling, per_second=per_second)
 
 
@@ -120,17 +123,17 @@ def test_wrong_words_are_refused_before_any_file_is_opened(clips: Path) -> None:
 
 
 def test_trying_leaves_no_trace(tmp_path: Path) -> None:
-    check_output(tmp_path / "new.json", None)
+    try_writing(tmp_path / "new.json")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "old.json").write_text("precious")
-    check_output(tmp_path / "old.json", "json")
+    try_writing(tmp_path / "old.json")
     assert (tmp_path / "old.json").read_text() == "precious"
 
 
 def test_trying_does_not_touch_pipes(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    check_output(tmp_path / "pipe", "csv")  # opening it would wait for a reader
-    check_output(Path("/dev/stdout"), "csv")
+    try_writing(tmp_path / "pipe")  # opening it would wait for a reader
+    try_writing(Path("/dev/stdout"))
 
 
 @pytest.mark.parametrize(
@@ -144,14 +147,101 @@ def test_trying_does_not_touch_pipes(tmp_path: Path) -> None:
 def test_an_output_that_cannot_be_written_is_refused(tmp_path: Path, path: str, complaint: str) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SinkError, match=complaint):
-        check_output(tmp_path / path, None)
+        try_writing(tmp_path / path)
+
+
+def test_standard_output_is_one_thing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="standard output can't be both csv and json; give one of them a file with -o"):
+        Delivery(output_format="csv", stdout_format="json").check()
+    delivery = Delivery(tmp_path / "a.csv", "csv", stdout_format="json")
+    delivery.check()
+    assert delivery.printed == "json"
 
 
 def test_an_unknown_format_is_answered_with_what_is_near() -> None:
     with pytest.raises(UnknownName, match="no output format 'ndjsn'; did you mean ndjson"):
-        check_output(None, "ndjsn")
+        Delivery(output_format="ndjsn").check()
 
 
 def test_a_full_disk_is_named(clips: Path) -> None:
     with pytest.raises(SinkError, match="can't write /dev/full: No space left on device"):
         run(clips / "reference.mp4", output=Path("/dev/full"), quiet=True)
+
+
+# ---- what compare adds
+
+
+def compare(clips: Path, delivery: Delivery, *gates: str, names: tuple[str, ...] = ("psnr",)) -> int:
+    files = [str(clips / name) for name in ("b-frames.mp4", "reference.mp4")]
+    return run_comparison(files, str(clips / "reference.mp4"), Wish(names), delivery, Settings(), gates)
+
+
+def test_a_missed_gate_is_named_and_fails(clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare(clips, Delivery(quiet=True), "psnr_y:min=30") == 0
+    assert capsys.readouterr() == ("", "")
+    assert compare(clips, Delivery(quiet=True), "psnr_y:min=59.5", "ssim=0.5") == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert "b-frames.mp4: psnr_y:min is " in line
+    assert "below 59.5" in line
+
+
+def test_gates_add_their_metrics(clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert compare(clips, Delivery(stdout_format="json"), "ssim=0.5") == 0
+    logs = json.loads(capsys.readouterr().out)["files"]
+    assert all({"psnr_y", "ssim"} <= set(log["pooled_metrics"]) for log in logs)
+
+
+def test_several_files_are_one_table_with_the_pools_that_were_asked_for(
+    clips: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert compare(clips, Delivery(pools=("p10", "min"))) == 0
+    output, errors = capsys.readouterr()
+    assert errors == ""
+    assert {"p10", "min"} <= set(output.split())
+    assert "median" not in output
+    assert all(name in output for name in ("b-frames.mp4", "reference.mp4", "psnr_cr"))
+
+
+def test_the_report_shows_the_worst_frames(clips: Path, tmp_path: Path) -> None:
+    assert compare(clips, Delivery(quiet=True, report=tmp_path / "report.html")) == 0
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("data:image/jpeg;base64,") >= 3
+    assert "b-frames.mp4" in page
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_scored(clips: Path) -> None:
+    with pytest.raises(SinkError, match="there is no folder"):
+        compare(clips, Delivery(report=Path("/nowhere/report.html")))
+
+
+def test_a_dry_run_says_what_would_be_done(clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [str(clips / name) for name in ("small.mkv", "song.mp4")]
+    settings = Settings(subsample=5, start=3, frames=7)
+    code = run_comparison(files, str(clips / "deep.mkv"), Wish(["psnr"]), Delivery(), settings, dry_run=True)
+    assert code == 1  # one of them has no video
+    reference, small, song, metrics, frames = capsys.readouterr().out.splitlines()
+    assert reference.endswith("deep.mkv: 64x48 yuv420p10le, 2.00 s")
+    assert small.endswith("small.mkv: 32x24 yuv420p, 2.00 s; 32x24 scaled to 64x48 (bicubic); 8 bits converted to 10")
+    assert "song.mp4 has no video stream" in song
+    assert metrics == "metrics    psnr (psnr/1)"
+    assert frames == "frames     one of each 5, from frame 3 on, at most 7"
+    assert run_comparison(files[:1], str(clips / "deep.mkv"), Wish(["psnr"]), Delivery(), settings, dry_run=True) == 0
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metrics that a test defines are gone after it."""
+    specs()
+    for table in ("_classes", "_owners"):
+        monkeypatch.setattr(_registry._registry, table, dict(getattr(_registry._registry, table)))
+
+
+@pytest.mark.usefixtures("registry")
+def test_several_models_score_in_one_pass(clips: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wish = Wish(models=("version=vmaf_v0.6.1:name=mine", "vmaf_v0.6.1neg"), names=["vmaf", "psnr"])
+    files = [str(clips / "b-frames.mp4")]
+    delivery = Delivery(stdout_format="json")
+    assert run_comparison(files, str(clips / "reference.mp4"), wish, delivery, Settings(), ["mine:min=1"]) == 0
+    pooled = json.loads(capsys.readouterr().out)["pooled_metrics"]
+    assert {"mine", "vmaf_neg", "psnr_y"} <= set(pooled)
+    assert "vmaf" not in pooled

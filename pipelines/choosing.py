@@ -1,0 +1,102 @@
+"""Which metrics ``vqmon compare`` computes: those named, and the VMAF models that suit how the picture is watched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from monitor.models.choice import choose_models
+from monitor.protocols import Reference
+from monitor.sampling import Every
+from monitor.scorers import resolve, specs
+from monitor.scorers.vmaf import metric_of
+from monitor.sources.file import FileSegment
+
+if TYPE_CHECKING:
+    from monitor.protocols import MetricSpec, Options
+    from pipelines.gates import Gate
+
+VMAF = "vmaf"
+"""What stands for the models that were chosen, where any were."""
+
+
+class Chosen(NamedTuple):
+    """A metric and its options."""
+
+    spec: MetricSpec
+    options: Options = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asked for; see ``monitor.models.choice.choose_models``."""
+
+    names: Sequence[str] = ()
+    """Metrics or features; the usual ones where there are none."""
+    models: Sequence[str] = ()
+    display: str | None = None
+    view: str | None = None
+    versions: Sequence[str] = ()
+    neg: bool = False
+    hfr: str = "auto"
+
+    @property
+    def asks_for_models(self) -> bool:
+        """Whether anything was said about VMAF's models."""
+        return bool(self.models or self.display or self.view or self.versions or self.neg or self.hfr != "auto")
+
+    def metrics(self, reference: str) -> list[Chosen]:
+        """The metrics, each once.
+
+        Raises:
+            ConfigError: there is no such metric or model, or its file can't be had.
+            SourceError: the reference, which decides by its size and rate what is not said, can't be read.
+        """
+        found: dict[str, Chosen] = {}
+        for chosen in self._chosen(reference):
+            found.setdefault(chosen.spec.name, chosen)
+        return list(found.values())
+
+    def _chosen(self, reference: str) -> Iterator[Chosen]:
+        named = resolve(self.names)
+        if self.asks_for_models or not named:
+            yield from self._models(reference)
+        if not named:
+            yield from (Chosen(spec) for spec in specs() if spec.reference is Reference.FULL and spec.default)
+        yield from (Chosen(spec) for spec in named if not (spec.name == VMAF and self.asks_for_models))
+
+    def _models(self, reference: str) -> Iterator[Chosen]:
+        size, rate = _facts(reference) if not self.models else (None, 0.0)
+        choices = choose_models(
+            self.models,
+            display=self.display,
+            view=self.view,
+            versions=self.versions,
+            neg=self.neg,
+            hfr=self.hfr,
+            frame_rate=rate,
+            size=size,
+        )
+        for choice in choices:
+            yield Chosen(metric_of(choice), choice.options)
+
+
+def with_gates(chosen: Sequence[Chosen], gates: Sequence[Gate]) -> list[Chosen]:
+    """``chosen``, and what gates need besides."""
+    known = {one.spec.name for one in chosen}
+    return [*chosen, *(Chosen(spec) for spec in resolve(gate.metric for gate in gates) if spec.name not in known)]
+
+
+def _facts(path: str) -> tuple[tuple[int, int] | None, float]:
+    """Size of a file's first picture, and its frame rate.
+
+    Raises:
+        SourceError: it can't be read.
+    """
+    with FileSegment(path, datetime.now(UTC), Path(path).name).decode() as decoding:
+        first = next(decoding.frames(Every()), None)
+        return ((first.format.width, first.format.height) if first is not None else None), decoding.frame_rate

@@ -1,0 +1,66 @@
+"""``vqmon compare --dry-run``: what would be compared, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from monitor.errors import SourceError, UnsupportedFormat
+from monitor.sources.decoding import look
+from monitor.sources.file import FileSegment
+from monitor.sources.mismatch import check, differences
+from monitor.sources.scaling import common_format
+from pipelines.wording import printable
+
+if TYPE_CHECKING:
+    from monitor.protocols import MetricSpec
+    from monitor.types import VideoFormat
+    from pipelines.compare_settings import Settings
+
+
+def plan(
+    paths: Sequence[str], reference: str, metrics: Sequence[MetricSpec], settings: Settings
+) -> Iterator[tuple[str, bool]]:
+    """Lines for people, and whether each is good news; only the first pictures of the files are decoded.
+
+    Raises:
+        SourceError: the reference can't be read.
+    """
+    seen, length = _seen(reference)
+    yield f"reference  {printable(reference)}: {seen}{length}", True
+    for path in paths:
+        try:
+            form, length = _seen(path)
+            check(form, seen)
+            target = common_format(form, seen, settings.bit_depth)
+        except (SourceError, UnsupportedFormat) as error:
+            yield f"distorted  {printable(path)}: {error}", False
+            continue
+        changes = "; ".join(detail for _, detail in differences(form, seen, target, scaling=settings.scaling))
+        yield f"distorted  {printable(path)}: {form}{length}{f'; {changes}' if changes else ''}", True
+    yield f"metrics    {', '.join(f'{spec.name} ({spec.model})' for spec in metrics)}", True
+    yield f"frames     {_frames(settings)}", True
+
+
+def _seen(path: str) -> tuple[VideoFormat, str]:
+    """A file's format, and its length for people."""
+    segment = FileSegment(path, datetime.now(UTC), Path(path).name)
+    announced = segment.announced()
+    return look(segment), f", {float(announced):.2f} s" if announced else ""
+
+
+def _frames(settings: Settings) -> str:
+    chosen = f"one of each {settings.subsample}" if settings.subsample > 1 else settings.sampling
+    if settings.sampling == "rate":
+        chosen = f"{settings.per_second:g} a second"
+    parts = [chosen]
+    if settings.rate is not None:
+        parts.append(f"both sides shown at {float(settings.rate):g} a second")
+    if settings.start:
+        frames = isinstance(settings.start, int)
+        parts.append(f"from {f'frame {settings.start}' if frames else f'{float(settings.start):g} s'} on")
+    if settings.frames is not None:
+        parts.append(f"at most {settings.frames}")
+    return ", ".join(parts)
