@@ -12,6 +12,7 @@ import os
 import random
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -136,7 +137,8 @@ class StreamGroup:
         streams: What to watch; names are unique.
         outlet: Told every message, from several threads.
         evidence: Where pictures go; ``None`` keeps none.
-        workers: Scoring threads; one a core by default.
+        workers: Segments scored at once, and threads that metrics work ahead in, so that one pair can have every core; one a
+            core by default.
         clock: Time.
     """
 
@@ -153,6 +155,7 @@ class StreamGroup:
         self._outlet = outlet
         self._clock = clock or SystemClock()
         self._workers = workers or os.cpu_count() or 1
+        self._executor = ThreadPoolExecutor(self._workers, "ahead") if self._workers > 1 else None
         self._recent = RecentSegments()
         features = {feature.name: feature for spec in specs() for feature in spec.features}
         self._archive = (
@@ -189,7 +192,10 @@ class StreamGroup:
             self._scheduler.stop()
 
     def join(self, timeout_seconds: float) -> bool:
-        return self._scheduler is None or self._scheduler.join(timeout_seconds)
+        ended = self._scheduler is None or self._scheduler.join(timeout_seconds)
+        if ended and self._executor is not None:
+            self._executor.shutdown()
+        return ended
 
     @property
     def finished(self) -> bool:
@@ -336,6 +342,7 @@ class StreamGroup:
             convert=Converter().matched,
             observe=self._time,
             timer=self._clock.monotonic,
+            executor=self._executor,
         )
 
     def _time(self, metric: str, seconds: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
@@ -208,6 +209,20 @@ def test_without_the_frame_that_follows_it_would_differ(clip: list[FramePair], w
         last = [score for score in one.score(segment, window).result.frame_scores if score.feature == "vmaf"][-1]
         differ = max(differ, abs(last.value - whole["vmaf", round(last.pts * RATE)]))
     assert differ > 0.1
+
+
+def test_metrics_that_work_ahead(clip: list[FramePair], whole: Values) -> None:
+    distorted, reference = sides(clip)
+    kept = [segment for segment in cuts(distorted, 13) if segment.sequence not in (1, 3)]
+    window, values = window_of(cuts(reference, 25)), {}
+    with ThreadPoolExecutor(3) as executor:
+        one = replace(engine(), executor=executor)
+        for segment in kept:
+            result = one.score(segment, window).result
+            assert len(result.frame_scores) == 5 * len(segment.frames)  # nothing comes later than its segment
+            values |= {(score.feature, round(score.pts * RATE)): score.value for score in result.frame_scores}
+        one.close()
+    assert values == only(whole, [frame.index for segment in kept for frame in segment.frames])
 
 
 @pytest.mark.parametrize("length", [13, 25])
