@@ -7,7 +7,7 @@ from tests.unit.kernels.test_compiler import run
 CODE = """
 import numba
 import numpy as np
-from monitor.kernels import boxes, ciede, gmsd, hvs, structure, xpsnr
+from monitor.kernels import boxes, ciede, fsim, gmsd, hvs, nlpd, structure, vifp, xpsnr
 
 print(numba.config.DISABLE_JIT)
 for depth in (8, 12):
@@ -28,6 +28,9 @@ for depth in (8, 12):
         ciede.mean_difference(distorted, reference, depth),
         boxes.box_ssim(luma[0], luma[1], depth),
         gmsd.gmsd(luma[0], luma[1], depth),
+        nlpd.nlpd(luma[0], luma[1], depth),
+        vifp.vifp(*(np.tile(plane, (3, 4)) for plane in luma[:2]), depth),
+        fsim.fsim(*(fsim.features(plane, depth, fsim.detector(17, 16)) for plane in luma[:2])),
         *xpsnr.weighted_errors(distorted, reference, luma[2], luma[3], depth),
         *xpsnr.weighted_errors(distorted, reference, luma[2], None, depth),
     ]
