@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.alignment.signature import Signatures
-from monitor.kernels.thumbnail import group_costs
+from monitor.kernels.thumbnail import group_costs, pair_costs
 
 SURE = 0.5
 """Confidence from which an offset is to be believed."""
@@ -40,6 +40,15 @@ ALIVE = 1e-4
 
 MATCH = 0.5
 """Cost below which pictures match to the frame; confidence falls from there to nothing at a cost of 1."""
+
+SEEN = 1.5
+"""Cost up to which a single picture may be the one it is compared with."""
+
+LARGEST = 0.05
+"""Share of a probe's change beyond which a frame counts no more: a cut would drown all else, and pins down one side only."""
+
+TINY = 1e-30
+"""Keeps a division by no change finite."""
 
 NO_CHANGE = 1e-6
 """Mean squared change of a normalised probe from frame to frame below which it is a still."""
@@ -69,6 +78,10 @@ class Offset:
     """Share of the best candidate that is at least one frame away, 0-1."""
     cost: float
     """Weighted squared difference in units of the change from frame to frame; below 0.5 is a match to the frame."""
+    likeness: float
+    """Correlation of the pictures there, moving or not; near 1 where both show the same, were it at another time."""
+    motion: float
+    """Root mean square change of blocks from frame to frame in the liveliest probe, 8-bit code values."""
 
     @property
     def sure(self) -> bool:
@@ -89,6 +102,8 @@ class _Candidate:
     """Of each probe, by group; what the reference does not have counts as unlike."""
     covered: float = 0.0
     """Sum over the probes of the share of their change that the reference has."""
+    likeness: list[float] = field(default_factory=list)
+    """Correlation of each probe's pictures with those of the reference."""
 
     @property
     def cost(self) -> float:
@@ -110,6 +125,7 @@ class OffsetSearch:
     """By number of steps from the origin."""
     _origin: float = field(default=0.0, init=False)
     _step: float = field(default=0.0, init=False)
+    _motion: float = field(default=0.0, init=False)
     _spacing: int = field(default=1, init=False)
     """Steps that make one frame."""
 
@@ -129,21 +145,25 @@ class OffsetSearch:
         first = not self._candidates
         if first:
             self._settle_grid(probe, reference)
+        self._motion = max(self._motion, _motion(probe))
         layout = _Layout.of(probe, reference)
         places = {step: layout.partners(self._origin + step * self._step) for step in self._steps(probe, reference)}
         energy = (weights * weights).sum(axis=(1, 2), dtype=np.float64)
+        scales = np.minimum(1.0, LARGEST * energy.sum() / np.maximum(energy, TINY))
+        energy *= scales
         places = {step: shown for step, shown in places.items() if _covered(shown, energy) >= COVERED}
-        if not places:
-            return False
+        if not places or not self._candidates.keys() <= places.keys():
+            return False  # a candidate that can't be asked must not lose for that
         others = reference.normalised()
         if first:
-            places = _best(pictures, weights, energy, others, places)
+            places = _best(pictures, weights, scales, energy, others, places)
         kept = {}
         for step, shown in places.items():
             candidate = self._candidates.get(step, _Candidate())
-            costs = group_costs(pictures, weights, others, shown, *GROUP)
+            costs = group_costs(pictures, weights, others, shown, scales.astype(np.float32), *GROUP)
             candidate.costs.append(costs / np.float32(energy.sum()))
             candidate.covered += float(energy[shown >= 0].sum() / energy.sum())
+            candidate.likeness.append(_likeness(pictures, others, shown))
             kept[step] = candidate
         self._candidates = kept
         return True
@@ -163,7 +183,14 @@ class OffsetSearch:
             confidence=believable * shares[best] / total,
             second_best=max(rivals.values(), default=0.0) / total,
             cost=cost,
+            likeness=sum(self._candidates[best].likeness) / len(self._candidates[best].likeness),
+            motion=self._motion,
         )
+
+    def cost_beyond(self, seconds: float) -> float:
+        """Least cost of the candidates that are at least so far from no offset; ``inf`` where there are none."""
+        offsets = {step: self._origin + step * self._step for step in self._candidates}
+        return min((self._candidates[step].cost for step, off in offsets.items() if abs(off) >= seconds), default=math.inf)
 
     def narrow(self) -> tuple[float, float]:
         """Leave only the candidates that still have a chance; the least and the largest of them in seconds."""
@@ -201,6 +228,40 @@ class OffsetSearch:
         return dict(zip(self._candidates, np.exp(-deciding * ratios / TEMPER).tolist(), strict=True))
 
 
+def sightings(run: Signatures, pictures: Signatures, *, apart: float) -> list[tuple[float, float]]:
+    """Where single pictures of the reference are seen in a run of the distorted, best first.
+
+    Args:
+        run: Consecutive frames of the distorted.
+        pictures: Any frames of the reference.
+        apart: Seconds between two offsets that are told apart.
+
+    Returns:
+        Offset in seconds and the picture's time, for each offset at which one looks like a match.
+    """
+    if len(run) < 2 or not len(pictures):
+        return []
+    shown = run.normalised()
+    weights = _changes(shown)
+    energy = (weights * weights).sum(axis=(1, 2), dtype=np.float64)
+    moving = energy > NO_CHANGE**2 * weights[0].size
+    if not moving.any():
+        return []
+    costs = np.full((len(run), len(pictures)), np.inf)
+    unlike = pair_costs(_flat(shown[moving]), _flat(weights[moving]), _flat(pictures.normalised()))
+    costs[moving] = unlike / energy[moving, None]
+    worst = min(SEEN, 2 * float(costs.min()) + MATCH)
+    found: list[tuple[float, float]] = []
+    for place in np.argsort(costs, axis=None, kind="stable"):
+        frame, picture = divmod(int(place), len(pictures))
+        if costs[frame, picture] > worst:
+            break
+        offset = float(pictures.times[picture] - run.times[frame])
+        if all(abs(offset - other) >= apart for other, _ in found):
+            found.append((offset, float(pictures.times[picture])))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Layout:
     """Where the frames of a probe and of the reference are."""
@@ -228,6 +289,19 @@ def _covered(shown: NDArray[np.intp], energy: NDArray[np.float64]) -> float:
     return min(float(there.mean()), float(energy[there].sum() / energy.sum()))
 
 
+def _likeness(pictures: NDArray[np.float32], others: NDArray[np.float32], shown: NDArray[np.intp]) -> float:
+    """Correlation over all pictures that have a partner; 0 where both are flat."""
+    own, other = pictures[shown >= 0], others[shown[shown >= 0]]
+    spread = math.sqrt(float((own * own).sum(dtype=np.float64)) * float((other * other).sum(dtype=np.float64)))
+    return float((own * other).sum(dtype=np.float64)) / spread if spread > 0 else 0.0
+
+
+def _motion(probe: Signatures) -> float:
+    """Root mean square change of blocks, code values, in the tenth of the frames that change most."""
+    changes = np.sqrt(np.square(np.diff(probe.means, axis=0)).mean(axis=(1, 2)))
+    return float(np.percentile(changes, 90))
+
+
 def _changes(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     """Squared change of each block since the frame before; the first frame's is that of the second."""
     change = np.diff(pictures, axis=0) ** 2
@@ -237,18 +311,21 @@ def _changes(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
 def _best(
     pictures: NDArray[np.float32],
     weights: NDArray[np.float32],
+    scales: NDArray[np.float64],
     energy: NDArray[np.float64],
     others: NDArray[np.float32],
     places: dict[int, NDArray[np.intp]],
 ) -> dict[int, NDArray[np.intp]]:
-    """The ``KEPT`` candidates of lowest cost: all of them by two matrix products."""
-    flat, weight, other = (array.reshape(len(array), -1) for array in (pictures, weights, others))
-    own = (weight * flat * flat).sum(axis=1, dtype=np.float64)
-    costs = (weight @ (other * other).T - 2 * (weight * flat) @ other.T) + own[:, None]
-    frames = np.arange(len(flat))
+    """The ``KEPT`` candidates of lowest cost."""
+    costs = pair_costs(_flat(pictures), _flat(weights), _flat(others)) * scales[:, None]
+    frames = np.arange(len(costs))
     totals = [np.where(shown >= 0, costs[frames, shown], energy).sum() for shown in places.values()]
     kept = set(np.argsort(totals, kind="stable")[:KEPT].tolist())
     return {step: shown for index, (step, shown) in enumerate(places.items()) if index in kept}
+
+
+def _flat(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    return pictures.reshape(len(pictures), -1)
 
 
 def _peaks(shares: dict[int, float], spacing: int) -> list[float]:

@@ -21,6 +21,9 @@ FINE = (36, 64)
 COARSE = (18, 32)
 """Rows and columns for following a whole file: 1.2 KB a frame."""
 
+ROUNDING_SECONDS = 1e-6
+"""How exact times are as floats."""
+
 FLAT = 2.0
 """Standard deviation over a picture, in 8-bit code values, that counts as no more than noise."""
 
@@ -49,6 +52,11 @@ class Signatures:
     means: NDArray[np.float32]
     """Block means in 8-bit code values, ``(frames, rows, columns)``."""
 
+    @classmethod
+    def none(cls) -> Signatures:
+        """Of no frame."""
+        return cls(np.empty(0), np.empty((0, 0, 0), np.float32))
+
     def __len__(self) -> int:
         return len(self.times)
 
@@ -63,8 +71,15 @@ class Signatures:
         deviation = means.std(axis=(1, 2), keepdims=True)
         return np.asarray(means / (deviation + FLAT), dtype=np.float32)
 
+    def between(self, start: float, end: float) -> Signatures:
+        """The part in ``[start, end)`` seconds."""
+        first, last = np.searchsorted(self.times, (start - ROUNDING_SECONDS, end - ROUNDING_SECONDS))
+        return Signatures(self.times[first:last], self.means[first:last])
+
     def __add__(self, other: Signatures) -> Signatures:
         """Both runs as one, in order of time; where both have a frame, one of them."""
+        if not len(self) or not len(other):
+            return self if len(self) else other
         times, first = np.unique(np.concatenate([self.times, other.times]), return_index=True)
         return Signatures(times, np.concatenate([self.means, other.means])[first])
 

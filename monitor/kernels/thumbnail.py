@@ -41,11 +41,34 @@ def block_means(plane: Plane, top: int, bottom: int, left: int, right: int, rows
 
 
 @kernel(reorder=True)
+def pair_costs(
+    pictures: NDArray[np.float32], weights: NDArray[np.float32], others: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Weighted squared difference of each picture to each of the others, ``(n, m)``.
+
+    Args:
+        pictures: ``(n, samples)``; ``weights`` alike.
+        weights: Of each sample.
+        others: ``(m, samples)``.
+    """
+    costs = np.empty((len(pictures), len(others)), np.float32)
+    for index in range(len(pictures)):
+        for other in range(len(others)):
+            total = np.float32(0)
+            for sample in range(pictures.shape[1]):
+                difference = others[other, sample] - pictures[index, sample]
+                total += weights[index, sample] * (difference * difference)
+            costs[index, other] = total
+    return costs
+
+
+@kernel(reorder=True)
 def group_costs(
     pictures: NDArray[np.float32],
     weights: NDArray[np.float32],
     others: NDArray[np.float32],
     partners: NDArray[np.int64],
+    scales: NDArray[np.float32],
     frames: int,
     rows: int,
     columns: int,
@@ -57,6 +80,7 @@ def group_costs(
         weights: Of each sample; also the squared difference of a picture that has no partner.
         others: ``(m, height, width)``.
         partners: For each picture the index of its partner, or -1, ``(n,)``.
+        scales: For each picture what its differences are multiplied by, ``(n,)``.
         frames: In a group; the last group may have fewer.
         rows: In a group; divides the height.
         columns: In a group; divides the width.
@@ -81,5 +105,5 @@ def group_costs(
                         difference = others[partner, row, column] - pictures[index, row, column]
                         line[column] += weights[index, row, column] * (difference * difference)
             for column in range(width):
-                costs[index // frames, band, column // columns] += line[column]
+                costs[index // frames, band, column // columns] += scales[index] * line[column]
     return costs.ravel()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.alignment.locating import Read
 from monitor.alignment.signature import FINE, Signatures
 
 
@@ -38,14 +38,32 @@ def run(pictures: NDArray[np.float32], rate: float = 25.0, start: float = 0.0) -
     return Signatures(start + np.arange(len(pictures)) / rate, pictures)
 
 
-def reader(pictures: NDArray[np.float32], rate: float = 25.0, log: list[int] | None = None) -> Read:
-    """Reads parts of a run that begins at zero; ``log`` is told how many frames each time."""
-    whole = run(pictures, rate)
+@dataclass
+class Film:
+    """A run that begins at zero and can be read in parts, with a key frame every so many frames."""
 
-    def read(start: float, end: float) -> Signatures:
-        part = (whole.times >= start - 1e-6) & (whole.times < end - 1e-6)
-        if log is not None:
-            log.append(int(part.sum()))
-        return Signatures(whole.times[part], whole.means[part])
+    pictures: NDArray[np.float32]
+    rate: float = 25.0
+    gop: int | None = None
+    read: int = field(default=0, init=False)
+    """Frames read so far."""
 
-    return read
+    @property
+    def length(self) -> float:
+        return len(self.pictures) / self.rate
+
+    def between(self, start: float, end: float) -> Signatures:
+        part = run(self.pictures, self.rate).between(start, end)
+        self.read += len(part)
+        return part
+
+    def keys(self, start: float, end: float) -> Signatures:
+        whole = run(self.pictures, self.rate)
+        if self.gop is None:
+            return Signatures.none()
+        part = Signatures(whole.times[:: self.gop], whole.means[:: self.gop]).between(start, end)
+        self.read += len(part)
+        return part
+
+    def key_before(self, moment: float) -> float:
+        return 0.0 if self.gop is None else max(0, int(moment * self.rate) // self.gop * self.gop) / self.rate

@@ -7,27 +7,27 @@ import pytest
 
 from monitor.alignment.locating import locate
 from monitor.alignment.offset import Offset, OffsetSearch
-from tests.unit.alignment.scenes import encoded, reader, run, scene
+from tests.unit.alignment.scenes import Film, encoded, run, scene
 
 
 def found(
-    distorted: np.ndarray, reference: np.ndarray, *, window: float = 10.0, rates: tuple[float, float] = (25, 25)
+    distorted: np.ndarray,
+    reference: np.ndarray,
+    *,
+    window: float = 10.0,
+    rates: tuple[float, float] = (25, 25),
+    gop: int | None = None,
 ) -> Offset | None:
-    return locate(
-        reader(distorted, rates[0]),
-        len(distorted) / rates[0],
-        reader(reference, rates[1]),
-        len(reference) / rates[1],
-        window,
-    )
+    return locate(Film(distorted, rates[0], gop), Film(reference, rates[1], gop), window)
 
 
 @pytest.mark.parametrize("frames", [0, 1, -1, 7, -7, 40, -40, 120, -120])
 @pytest.mark.parametrize("noise", [0.5, 4.0])
-def test_a_known_offset_is_found_to_the_frame(frames: int, noise: float) -> None:
+@pytest.mark.parametrize("gop", [None, 12, 50, 240])
+def test_a_known_offset_is_found_to_the_frame(frames: int, noise: float, gop: int | None) -> None:
     pictures = scene(400)
     lost, extra = max(frames, 0), max(-frames, 0)
-    offset = found(encoded(pictures[lost : lost + 250], noise=noise), pictures[extra : extra + 250])
+    offset = found(encoded(pictures[lost : lost + 250], noise=noise), pictures[extra : extra + 250], gop=gop)
     assert offset is not None
     assert offset.seconds == pytest.approx(frames / 25)
     assert offset.sure
@@ -53,23 +53,28 @@ def test_an_encoder_that_lags_does_not_shift_the_offset() -> None:
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.3, 2.0])
-def test_a_still_cannot_tell(noise: float) -> None:
+@pytest.mark.parametrize("gop", [None, 25])
+def test_a_still_cannot_tell(noise: float, gop: int | None) -> None:
     still = np.repeat(scene(1), 150, axis=0)
-    offset = found(encoded(still, noise=noise, seed=3), encoded(still, noise=noise, seed=4))
+    offset = found(encoded(still, noise=noise, seed=3), encoded(still, noise=noise, seed=4), gop=gop)
     assert offset is None or not offset.sure
 
 
-def test_what_repeats_cannot_tell() -> None:
+@pytest.mark.parametrize("gop", [None, 12, 50])
+def test_what_repeats_cannot_tell(gop: int | None) -> None:
     loop = np.tile(scene(20), (12, 1, 1))
-    offset = found(encoded(loop[:100]), encoded(loop, seed=9), window=5.0)
+    offset = found(encoded(loop[:100]), encoded(loop, seed=9), window=5.0, gop=gop)
     assert offset is not None
     assert offset.seconds * 25 % 20 == pytest.approx(0, abs=1e-6)
     assert offset.second_best == pytest.approx(offset.confidence, rel=0.3)
 
 
-def test_other_pictures_are_no_match() -> None:
-    offset = found(scene(200, seed=1), scene(200, seed=5))
-    assert offset is None or not offset.sure
+@pytest.mark.parametrize("gop", [None, 25])
+def test_other_pictures_are_no_match(gop: int | None) -> None:
+    offset = found(scene(200, seed=1), scene(200, seed=5), gop=gop)
+    assert offset is not None
+    assert not offset.sure
+    assert offset.likeness < 0.8
 
 
 def test_an_offset_beyond_the_window_is_not_found() -> None:
@@ -98,14 +103,24 @@ def test_frame_rates_may_differ(distorted_rate: float, reference_rate: float, lo
     assert offset.sure
 
 
-def test_little_is_read_where_little_decides() -> None:
+@pytest.mark.parametrize(("gop", "probed", "read"), [(None, 50, 129), (50, 77, 65)])
+def test_little_is_read_where_little_decides(gop: int | None, probed: int, read: int) -> None:
     pictures = scene(1000)
-    read: list[int] = []
-    probed: list[int] = []
-    offset = locate(reader(encoded(pictures[10:910]), log=probed), 900 / 25, reader(pictures, log=read), 1000 / 25, 10.0)
+    distorted, reference = Film(encoded(pictures[10:910]), gop=gop), Film(pictures, gop=gop)
+    offset = locate(distorted, reference, 10.0)
     assert offset is not None
     assert offset.decisive
-    assert (sum(probed), sum(read)) == (50, pytest.approx(129, abs=4))
+    assert (distorted.read, reference.read) == (pytest.approx(probed, abs=4), pytest.approx(read, abs=4))
+
+
+def test_a_cut_where_reading_begins_does_not_shift_the_offset() -> None:
+    """A frame with so large a change that covering it seems worth a mismatch of all the others."""
+    pictures = scene(200).copy()
+    pictures[:80] = scene(200, seed=3)[:80]
+    for key in range(70, 90):
+        offset = found(encoded(pictures[: key + 60]), pictures[44:], gop=18)
+        assert offset is not None
+        assert offset.seconds == pytest.approx(-44 / 25)
 
 
 def test_files_that_hardly_overlap() -> None:

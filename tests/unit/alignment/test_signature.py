@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from monitor.alignment.signature import COARSE, FINE, Area, Signatures, gather, signature
-from monitor.kernels.thumbnail import block_means, group_costs
+from monitor.kernels.thumbnail import block_means, group_costs, pair_costs
 from monitor.types import Frame, VideoFormat
 
 
@@ -84,11 +84,21 @@ def test_costs_are_added_up_by_group(count: int) -> None:
     pictures, weights = random.random((2, count, 36, 64), dtype=np.float32)
     others = random.random((20, 36, 64), dtype=np.float32)
     partners = random.integers(-1, 20, count)
+    scales = random.random(count, dtype=np.float32)
     squares = np.where(partners[:, None, None] < 0, weights, (others[partners] - pictures) ** 2) * weights
+    squares *= scales[:, None, None]
     expected = [
         squares[first : first + 5, row : row + 6, column : column + 8].sum()
         for first in range(0, count, 5)
         for row in range(0, 36, 6)
         for column in range(0, 64, 8)
     ]
-    np.testing.assert_allclose(group_costs(pictures, weights, others, partners, 5, 6, 8), expected, rtol=1e-5)
+    np.testing.assert_allclose(group_costs(pictures, weights, others, partners, scales, 5, 6, 8), expected, rtol=1e-5)
+
+
+def test_costs_of_all_pairs() -> None:
+    random = np.random.default_rng(10)
+    pictures, weights = random.random((2, 4, 60), dtype=np.float32)
+    others = random.random((7, 60), dtype=np.float32)
+    expected = (weights[:, None] * (others[None] - pictures[:, None]) ** 2).sum(axis=2)
+    np.testing.assert_allclose(pair_costs(pictures, weights, others), expected, rtol=1e-5)
