@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from monitor import scorers
 from monitor.errors import ConfigError, UnknownName
 from monitor.kernels import adm as adm_kernel
+from monitor.kernels import cambi as cambi_kernel
 from monitor.kernels import motion as motion_kernel
+from monitor.kernels import speed_chroma as speed_kernel
 from monitor.kernels import vif as vif_kernel
 from monitor.kernels.settings import View
 from monitor.models import files
@@ -37,6 +41,11 @@ def pairs(studio: Any, spoilers: Any) -> list[FramePair]:
 def values(scorer: Any, items: list[FramePair], *, end: bool = True) -> dict[str, dict[int, float]]:
     """Scores by feature and frame."""
     scorer.prepare(items[0].format)
+    return values_of(scorer, items, end=end)
+
+
+def values_of(scorer: Any, items: list[FramePair], *, end: bool = True) -> dict[str, dict[int, float]]:
+    """Likewise, of a prepared scorer."""
     found: dict[str, dict[int, float]] = {}
     for score in [*scorer.score(items), *(scorer.flush() if end and isinstance(scorer, Delayed) else ())]:
         found.setdefault(score.feature, {})[score.index] = score.value
@@ -166,11 +175,70 @@ def test_tasks_do_what_score_then_finds_done(pairs: list[FramePair], monkeypatch
     for module, name in ((vif_kernel, "vif"), (adm_kernel, "adm")):
         monkeypatch.setattr(module, name, lambda *_: pytest.fail("measured twice"))
     for scorer in together:
-        found: dict[str, dict[int, float]] = {}
-        for score in [*scorer.score(pairs), *(scorer.flush() if isinstance(scorer, Delayed) else ())]:
-            found.setdefault(score.feature, {})[score.index] = score.value
-        assert found == expected[scorer.spec.name]
+        assert values_of(scorer, pairs) == expected[scorer.spec.name]
     assert not [task for scorer in together if isinstance(scorer, Parallel) for task in scorer.tasks(pairs[0])]
+
+
+V1 = [spec.name for spec in scorers.specs() if spec.name.startswith("vmaf_v1")]
+
+
+@pytest.fixture(scope="module")
+def large(studio: Any, spoilers: Any) -> list[FramePair]:
+    made: list[FramePair] = studio.pairs(6, studio.format(322, 318, "yuv420p"), spoilers.noisy(6))
+    return made
+
+
+def test_the_models_of_v1_share_what_they_are_made_of(large: list[FramePair], monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = {name: values(scorers.create(name), large) for name in V1}
+    calls: Counter[str] = Counter()
+
+    def counted(name: str, original: Any) -> Any:
+        def count(*arguments: Any) -> Any:
+            calls[name] += 1
+            return original(*arguments)
+
+        return count
+
+    together = scorers.create_all([(name, {}) for name in V1])
+    for scorer in together:
+        scorer.prepare(large[0].format)
+    monkeypatch.setattr(adm_kernel, "adm", counted("adm", adm_kernel.adm))
+    monkeypatch.setattr(motion_kernel, "motion", counted("motion", motion_kernel.motion))
+    monkeypatch.setattr(speed_kernel, "statistics", counted("speed", speed_kernel.statistics))
+    monkeypatch.setattr(cambi_kernel.Detector, "measure", counted("cambi", cambi_kernel.Detector.measure))
+    tasks = [task for pair in large for scorer in together if isinstance(scorer, Parallel) for task in scorer.tasks(pair)]
+    assert len(tasks) == (1 + 1 + 3) * len(large)  # ADM, CAMBI, and SpEED of chroma in three sizes
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda task: task(), tasks))
+    for scorer in together:
+        assert values_of(scorer, large) == expected[scorer.spec.name]
+    neighbours, two_apart = len(large) - 1, len(large) - 2
+    assert calls == {
+        "adm": len(large), "cambi": len(large), "speed": 3 * 4 * len(large), "motion": neighbours + two_apart
+    }  # fmt: skip
+
+
+def test_several_encodes_of_one_reference_share_what_is_its_own(
+    large: list[FramePair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    original = speed_kernel.statistics
+    one, other = scorers.create_all([("vmaf_v1", {}), ("vmaf_v1", {})])
+    for scorer in (one, other):
+        scorer.prepare(large[0].format)
+    monkeypatch.setattr(speed_kernel, "statistics", lambda plane, *rest: (seen.append(id(plane)), original(plane, *rest))[1])
+    encodes = [
+        FramePair(replace(pair.distorted, planes=tuple(map(turned, pair.distorted.planes))), pair.reference)
+        for pair in large
+    ]
+    assert values_of(one, large)["vmaf_v1"] != values_of(other, encodes)["vmaf_v1"]
+    assert len(seen) == len(set(seen)) == 3 * 2 * len(large)
+
+
+def turned(plane: Any) -> Any:
+    upside_down = np.ascontiguousarray(plane[::-1])
+    upside_down.flags.writeable = False
+    return upside_down
 
 
 def test_a_task_nobody_ran_costs_nothing_but_its_help(pairs: list[FramePair]) -> None:
