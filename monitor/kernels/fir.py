@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 LANES = 16
 """Lanes that are computed together: rows are allocated in multiples of it, and what lies past the end may be anything."""
 
-Lanes = NDArray[np.int32]
+Lanes = NDArray[np.int32] | NDArray[np.uint32]
 Pairs = tuple[np.int32, ...]
 
 I16, I32, I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)

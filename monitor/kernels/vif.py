@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from monitor.kernels.compiler import kernel
 from monitor.kernels.fir import LANES, Pairs, pair_sums, tap_pairs, two_pair_sums
+from monitor.kernels.information import FLAT, QUANTITIES, add_information
+from monitor.kernels.vectors import WIDTH
 from monitor.types import Plane
 
 TAPS = (
@@ -34,33 +36,13 @@ SCALES = len(TAPS)
 DEEPEST = 16
 """Bits of samples that do not fit int16 as they are; pictures at the coarser scales have as many."""
 
-NOISE = np.int32(131_072)
-"""Variance of the visual noise, 2, in units of 1/65536 of an 8-bit level squared."""
-
 OFFSET = -(1 << 31)
 """What is added to a sum of taps times values less 32768, to make it the sum of taps times values; modulo 2**32."""
 HALF = np.uint16(0x8000)
-
-
-LOG_CURVE = tuple(
-    np.float32(coefficient)
-    for coefficient in (
-        2792.06689453125,
-        -0.038203950971364975,
-        -9.783881978364661e-06,
-        1.327375154236421e-10,
-        -2.0255236510546013e-15,
-        3.249681787756285e-20,
-        -5.501969548031838e-25,
-        1.1935248166836747e-29,
-        -2.136257337406777e-34,
-    )
-)
-"""``32768 * (log2(1 + m / 32768) - m / 32768) + 8`` for m in 0..32767, nearly, as a polynomial in ``m - 16384``.
-
-libvmaf looks logarithms up in a table of ``2048 * log2(i)``, rounded to float32 and then to whole numbers. For each of the
-table's 32768 places, this curve in float32 leads to the same number (a test goes through them all).
-"""
+PART = 480
+"""Even pixels of a row that are filtered across and counted at a time: what belongs to them fits the nearest cache."""
+BITS = np.uint32(31)
+"""Keeps shifts of 32-bit numbers below 32, as they are: LLVM then need not fear for larger ones."""
 
 
 class Taps(NamedTuple):
@@ -126,10 +108,13 @@ def mirrored(index: int, size: int) -> int:
 @kernel()
 def fill_edges(line: NDArray[np.uint16] | NDArray[np.int16], reach: int, width: int) -> None:
     """Mirror a row that begins at place ``reach`` into the places before and after it."""
-    for i in range(reach):
-        line[i] = line[reach + mirrored(i - reach, width)]
-        line[reach + width + i] = line[reach + mirrored(width + i, width)]
-    line[width + 2 * reach] = 0
+    last = reach + width - 1
+    for i in range(1, reach + 1):
+        if i < width:
+            line[reach - i], line[last + i] = line[reach + i], line[last - i]
+        else:
+            line[reach - i], line[last + i] = line[reach + mirrored(-i, width)], line[reach + mirrored(width - 1 + i, width)]
+    line[last + reach + 1] = 0
 
 
 @kernel()
@@ -152,7 +137,7 @@ def _load_products(
     for i in range(np.uint64(one_upper.size)):
         upper = np.uint32(np.uint32(one_upper[i]) * np.uint32(other_upper[i]))
         lower = np.uint32(np.uint32(one_lower[i]) * np.uint32(other_lower[i]))
-        high[i] = ((upper >> shift) | ((lower >> shift) << np.uint32(16))) ^ np.uint32(0x8000_8000)
+        high[i] = ((upper >> (shift & BITS)) | ((lower >> (shift & BITS)) << np.uint32(16))) ^ np.uint32(0x8000_8000)
         if shift:
             low[i] = ((upper & mask) | ((lower & mask) << np.uint32(16))) ^ np.uint32(0x8000_8000)
 
@@ -160,7 +145,7 @@ def _load_products(
 @kernel()
 def _store_means(line: NDArray[np.uint16], sums: NDArray[np.uint32], shift: np.uint32, offset: np.uint16) -> None:
     for i in range(np.uint64(line.size)):
-        line[i] = np.uint16(sums[i] >> shift) ^ offset
+        line[i] = np.uint16(sums[i] >> (shift & BITS)) ^ offset
 
 
 @kernel()
@@ -173,110 +158,124 @@ def _store_squares(
 ) -> None:
     """Put both parts of mean products together, 2**31 too low, and split them at the 16th bit."""
     for i in range(np.uint64(high_line.size)):
-        total = np.uint32(np.uint64(high[i]) + np.uint64(low[i] >> shift)) if shift else high[i]
+        total = np.uint32(np.uint64(high[i]) + np.uint64(low[i] >> (shift & BITS))) if shift else high[i]
         high_line[i] = np.uint16(total >> np.uint32(16))
         low_line[i] = np.uint16(total & np.uint32(0xFFFF)) ^ HALF
 
 
 @kernel()
-def _central_moment(high: np.uint32, low: np.uint32, one: np.uint32, other: np.uint32) -> np.int32:
-    """Mean product less product of means: a variance or covariance in units of 1/65536 of an 8-bit level squared."""
-    of_products = np.int64(high) + np.int64(low >> np.uint32(16))
-    of_means = np.int64((np.uint64(one) * np.uint64(other) + np.uint64(0x8000_0000)) >> np.uint64(32))
-    return np.int32(of_products - of_means)
-
-
-@kernel()
-def _moments(
-    sums: NDArray[np.uint32], variance: NDArray[np.int32], distorted: NDArray[np.int32], covariance: NDArray[np.int32]
+def _load_pair(
+    ring: NDArray[np.uint32],
+    reference: Plane,
+    distorted: Plane,
+    place: int,
+    pairs: int,
+    reach: int,
+    shift: int,
+    offset: np.uint32,
 ) -> None:
-    """Variance of the reference, of the distorted picture, and their covariance, from filtered means and products."""
-    mean_x, mean_y = sums[0], sums[1]
-    xx_high, yy_high, xy_high = sums[2], sums[3], sums[4]
-    xx_low, yy_low, xy_low = sums[5], sums[6], sums[7]
-    for i in range(np.uint64(variance.size)):
-        x, y = mean_x[i], mean_y[i]
-        variance[i] = _central_moment(xx_high[i], xx_low[i], x, x)
-        distorted[i] = max(_central_moment(yy_high[i], yy_low[i], y, y), np.int32(0))
-        covariance[i] = _central_moment(xy_high[i], xy_low[i], x, y)
+    """Load a pair of rows, whose ``place`` is counted from the first that the filter sees above the picture."""
+    height, at = reference.shape[0], place % pairs * (ring.shape[1] // pairs)
+    upper, lower = mirrored(2 * place - reach, height), mirrored(2 * place - reach + 1, height)
+    x, y, below_x, below_y = reference[upper], distorted[upper], reference[lower], distorted[lower]
+    of_square = np.uint32(shift)
+    _load_samples(ring[0, at:], x, below_x, offset)
+    _load_samples(ring[1, at:], y, below_y, offset)
+    _load_products(ring[2, at:], ring[5, at:], x, x, below_x, below_x, of_square)
+    _load_products(ring[3, at:], ring[6, at:], y, y, below_y, below_y, of_square)
+    _load_products(ring[4, at:], ring[7, at:], x, y, below_x, below_y, of_square)
 
 
 @kernel()
-def _split(
-    variance: NDArray[np.int32],
-    distorted: NDArray[np.int32],
-    covariance: NDArray[np.int32],
-    gain: NDArray[np.float64],
-    rest: NDArray[np.int32],
-    of_reference: NDArray[np.int32],
-    totals: NDArray[np.int64],
-) -> None:
-    """How the distorted signal is the reference's times ``gain``, and a rest; both variances with the noise's added."""
-    outside, flat = np.int64(0), np.int32(0)
-    for i in range(np.uint64(variance.size)):
-        xx, yy, xy = variance[i], distorted[i], covariance[i]
-        seen = xx >= NOISE
-        g = np.float64(xy) / (np.float64(xx) + 65536e-10)
-        g = np.float64(g if seen & (xy > 0) & (yy > 0) else 0.0)
-        gain[i] = g
-        rest[i] = np.int32(max(np.float64(yy) - g * np.float64(xy), 0.0)) + NOISE
-        of_reference[i] = xx + NOISE if seen else NOISE
-        outside += np.int64(np.int32(0) if seen else yy)
-        flat = np.int32(flat + np.int32(not seen))
-    totals[1] += outside
-    totals[2] += flat
-
-
-@kernel()
-def _signal(
-    variance: NDArray[np.int32],
-    gain: NDArray[np.float64],
-    rest: NDArray[np.int32],
-    limit: float,
-    with_signal: NDArray[np.int32],
-) -> None:
-    """Variance of the distorted picture's part that is signal, up to a gain limit, and of the rest."""
-    for i in range(np.uint64(variance.size)):
-        kept = min(gain[i], limit)
-        with_signal[i] = np.int32(kept * kept * np.float64(variance[i])) + rest[i]
-
-
-@kernel()
-def _sum_of_logs(values: NDArray[np.int32]) -> np.int64:
-    """Sum of ``2048 * log2`` of the upper 16 bits of numbers that have more, each rounded as libvmaf's table has it."""
-    c0, c1, c2, c3, c4, c5, c6, c7, c8 = LOG_CURVE
-    total = np.int32(0)
-    for i in range(np.uint64(values.size)):
-        value = values[i]
-        value = np.int32(value & ~(value >> np.int32(24)))  # float32 has 24 bits; the 25th would round them up
-        bits = np.int32(np.float32(value).view(np.int32) >> np.int32(8))
-        t = np.float32(np.int32((bits & np.int32(0x7FFF)) - np.int32(0x4000)))
-        t2 = t * t
-        t4 = t2 * t2
-        upper = c8 * t4 + ((c7 * t + c6) * t2 + (c5 * t + c4))
-        curve = ((c3 * t + c2) * t2 + (c1 * t + c0)) + upper * t4
-        total = np.int32(total + np.int32(np.int32(np.int32(bits + np.int32(curve)) - np.int32(127 << 15)) >> np.int32(4)))
-    return np.int64(total)
-
-
-@kernel()
-def _add_information(
+def _filter_down(
+    lines: NDArray[np.uint32],
+    ring: NDArray[np.uint32],
     sums: NDArray[np.uint32],
-    limits: NDArray[np.float64],
+    offsets: NDArray[np.int64],
+    taps: Taps,
     width: int,
+    reach: int,
+    mean_shift: int,
+    square_shift: int,
+    start: int,
+) -> None:
+    """Two rows of filtered quantities, with their edges mirrored."""
+    of_mean, of_square = np.uint32(mean_shift), np.uint32(square_shift)
+    inside = slice(reach, reach + width)
+    for quantity in range(2):
+        two_pair_sums(sums[0], sums[1], ring[quantity], offsets, taps.even, taps.odd, width, start)
+        for row in range(2):
+            _store_means(lines[row, quantity].view(np.uint16)[inside], sums[row], of_mean, HALF)
+    begin = OFFSET + (1 << (square_shift - 1)) if square_shift else 0
+    for quantity in range(2, 5):
+        two_pair_sums(sums[0], sums[1], ring[quantity], offsets, taps.even, taps.odd, width, 0)
+        if square_shift:
+            two_pair_sums(sums[2], sums[3], ring[quantity + 3], offsets, taps.even, taps.odd, width, begin)
+        for row in range(2):
+            high, low = lines[row, quantity].view(np.uint16)[inside], lines[row, quantity + 3].view(np.uint16)[inside]
+            _store_squares(high, low, sums[row], sums[2 + row], of_square)
+    for row in range(2):
+        for quantity in range(QUANTITIES):
+            fill_edges(lines[row, quantity].view(np.uint16), reach, width)
+
+
+@kernel()
+def _add_pixels(
+    sums: NDArray[np.uint32],
+    count: int,
+    limits: tuple[float, ...],
     scratch: NDArray[np.int32],
-    gain: NDArray[np.float64],
     totals: NDArray[np.int64],
 ) -> None:
-    variance, distorted, covariance = scratch[0, :width], scratch[1, :width], scratch[2, :width]
-    rest, of_reference, with_signal = scratch[3, :width], scratch[4, :width], scratch[5, :width]
-    _moments(sums, variance, distorted, covariance)
-    _split(variance, distorted, covariance, gain[:width], rest, of_reference, totals)
-    totals[0] += _sum_of_logs(of_reference) - 2048 * 17 * width
-    of_rest = _sum_of_logs(rest)
-    for n in range(limits.size):
-        _signal(variance, gain[:width], rest, limits[n], with_signal)
-        totals[3 + n] += _sum_of_logs(with_signal) - of_rest
+    padded = (count + WIDTH - 1) // WIDTH * WIDTH
+    for quantity in range(QUANTITIES):
+        sums[quantity, count:padded] = 0
+    add_information(sums, padded, limits, scratch, totals)
+    totals[FLAT] -= padded - count
+
+
+@kernel()
+def _add_row(
+    line: NDArray[np.uint32],
+    across: NDArray[np.uint32],
+    taps: Taps,
+    width: int,
+    limits: tuple[float, ...],
+    scratch: NDArray[np.int32],
+    totals: NDArray[np.int64],
+) -> None:
+    """Filter a row across, part by part, and count its information."""
+    evens, odds = (width + 1) // 2, width // 2
+    for first in range(0, evens, PART):
+        count = min(PART, evens - first)
+        for quantity in range(QUANTITIES):
+            begin = OFFSET + (0x8000 if quantity > 4 else 0)
+            both = across[0, quantity], across[1, quantity]
+            two_pair_sums(both[0], both[1], line[quantity, first:], taps.places, taps.even, taps.odd, count, begin)
+        _add_pixels(across[0], count, limits, scratch, totals)
+        _add_pixels(across[1], min(count, odds - first), limits, scratch, totals)
+
+
+@kernel()
+def _halve(
+    out: NDArray[np.uint16],
+    ring: NDArray[np.uint32],
+    sums: NDArray[np.uint32],
+    line: NDArray[np.uint32],
+    offsets: NDArray[np.int64],
+    taps: Taps,
+    width: int,
+    reach: int,
+    skip: int,
+    mean_shift: int,
+    start: int,
+) -> None:
+    """A row of the next scale's picture."""
+    pair_sums(sums[0], ring, offsets, taps.even, width, start)
+    _store_means(line.view(np.uint16)[reach : reach + width], sums[0], np.uint32(mean_shift), HALF)
+    fill_edges(line.view(np.uint16), reach, width)
+    pair_sums(sums[1], line[skip:], taps.places, taps.even, (width + 1) // 2, OFFSET + 0x8000)
+    _store_means(out, sums[1], np.uint32(16), np.uint16(0))
 
 
 @kernel()
@@ -287,73 +286,47 @@ def _scale(
     square_shift: int,
     reach: int,
     taps: Taps,
-    limits: NDArray[np.float64],
+    limits: tuple[float, ...],
     next_reach: int,
     next_taps: Taps,
     next_reference: NDArray[np.uint16],
     next_distorted: NDArray[np.uint16],
+    counted: tuple[int, int],
+    made: tuple[int, int],
     totals: NDArray[np.int64],
 ) -> None:
-    height, width = reference.shape
+    """Count the information of some pairs of rows, and make some rows of the next scale's pictures: one of each pair."""
+    width = reference.shape[1]
     pairs = reach + 1
     lanes = (width + LANES - 1) // LANES * LANES
-    ring, sums = np.zeros((8, pairs * lanes), np.uint32), np.empty((2, 8, lanes), np.uint32)
-    lines, across = np.zeros((8, lanes // 2 + pairs + LANES), np.uint32), np.empty((2, 8, lanes), np.uint32)
-    scratch, gain = np.empty((6, lanes), np.int32), np.empty(lanes, np.float64)
+    ring, sums = np.empty((QUANTITIES, pairs * lanes), np.uint32), np.empty((4, lanes), np.uint32)
+    lines, across = (
+        np.zeros((2, QUANTITIES, lanes // 2 + pairs + LANES), np.uint32),
+        np.empty((2, QUANTITIES, PART + LANES), np.uint32),
+    )
+    scratch = np.empty((5 + len(limits), PART + LANES), np.int32)
     offsets = np.empty(max(taps.places.size, next_taps.places.size), np.int64)
     skip = (reach - next_reach) // 2
-    of_mean, of_square = np.uint32(mean_shift), np.uint32(square_shift)
     full = mean_shift == DEEPEST
     offset, start = np.uint32(0x8000_8000 if full else 0), (OFFSET if full else 0) + (1 << (mean_shift - 1))
-    quantities = 8 if square_shift else 5
-    evens, odds = (width + 1) // 2, width // 2
-    loaded = 0
-    for pair in range((height + 1) // 2):
+    first, last = min(counted[0], made[0]), max(counted[1], made[1])
+    loaded = first
+    for pair in range(first, last):
         while loaded <= pair + reach:
-            at = loaded % pairs * lanes
-            upper, lower = mirrored(2 * loaded - reach, height), mirrored(2 * loaded - reach + 1, height)
-            x, y, below_x, below_y = reference[upper], distorted[upper], reference[lower], distorted[lower]
-            _load_samples(ring[0, at:], x, below_x, offset)
-            _load_samples(ring[1, at:], y, below_y, offset)
-            _load_products(ring[2, at:], ring[5, at:], x, x, below_x, below_x, of_square)
-            _load_products(ring[3, at:], ring[6, at:], y, y, below_y, below_y, of_square)
-            _load_products(ring[4, at:], ring[7, at:], x, y, below_x, below_y, of_square)
+            _load_pair(ring, reference, distorted, loaded, pairs, reach, square_shift, offset)
             loaded += 1
-        for k in range(taps.places.size):
-            offsets[k] = (pair + taps.places[k]) % pairs * lanes
-        for quantity in range(quantities):
-            begin = start if quantity < 2 else 0 if quantity < 5 else OFFSET + (1 << (square_shift - 1))
-            both = sums[0, quantity], sums[1, quantity]
-            two_pair_sums(both[0], both[1], ring[quantity], offsets, taps.even, taps.odd, width, begin)
-        for row in range(min(2, height - 2 * pair)):
-            for quantity in range(2):
-                _store_means(lines[quantity].view(np.uint16)[reach : reach + width], sums[row, quantity], of_mean, HALF)
-            for quantity in range(2, 5):
-                _store_squares(
-                    lines[quantity].view(np.uint16)[reach : reach + width],
-                    lines[quantity + 3].view(np.uint16)[reach : reach + width],
-                    sums[row, quantity],
-                    sums[row, quantity + 3],
-                    of_square,
-                )
-            for quantity in range(8):
-                fill_edges(lines[quantity].view(np.uint16), reach, width)
-                both = across[0, quantity], across[1, quantity]
-                begin = OFFSET + (0x8000 if quantity > 4 else 0)
-                two_pair_sums(both[0], both[1], lines[quantity], taps.places, taps.even, taps.odd, evens, begin)
-            _add_information(across[0], limits, evens, scratch, gain, totals)
-            _add_information(across[1], limits, odds, scratch, gain, totals)
-        if next_reach and pair < next_reference.shape[0]:
-            for quantity in range(2):
-                line = lines[quantity]
-                for k in range(next_taps.places.size):
-                    offsets[k] = (pair + skip + next_taps.places[k]) % pairs * lanes
-                pair_sums(sums[0, quantity], ring[quantity], offsets, next_taps.even, width, start)
-                _store_means(line.view(np.uint16)[reach : reach + width], sums[0, quantity], of_mean, HALF)
-                fill_edges(line.view(np.uint16), reach, width)
-                pair_sums(across[0, quantity], line[skip:], next_taps.places, next_taps.even, evens, OFFSET + 0x8000)
-                half_size = (next_reference if quantity == 0 else next_distorted)[pair]
-                _store_means(half_size, across[0, quantity], np.uint32(16), np.uint16(0))
+        if counted[0] <= pair < counted[1]:
+            for k in range(taps.places.size):
+                offsets[k] = (pair + taps.places[k]) % pairs * lanes
+            _filter_down(lines, ring, sums, offsets, taps, width, reach, mean_shift, square_shift, start)
+            for row in range(min(2, reference.shape[0] - 2 * pair)):
+                _add_row(lines[row], across, taps, width, limits, scratch, totals)
+        if made[0] <= pair < made[1]:
+            for k in range(next_taps.places.size):
+                offsets[k] = (pair + skip + next_taps.places[k]) % pairs * lanes
+            for picture in range(2):
+                out = (next_reference if picture == 0 else next_distorted)[pair]
+                _halve(out, ring[picture], sums, lines[0, 0], offsets, next_taps, width, reach, skip, mean_shift, start)
 
 
 def vif(
@@ -367,14 +340,14 @@ def vif(
         bit_depth: 8 to 16.
         gain_limits: How much contrast may be enhanced and still count; 1 in libvmaf's NEG models, else 100.
     """
-    limits = np.array(gain_limits, np.float64)
+    limits = tuple(map(float, gain_limits))
     scales = []
     for scale in range(SCALES):
         height, width = reference.shape
         last = scale == SCALES - 1
         smaller = (height // 2, width // 2) if not last else (0, 0)
         next_reference, next_distorted = np.empty(smaller, np.uint16), np.empty(smaller, np.uint16)
-        totals = np.zeros(3 + limits.size, np.int64)
+        totals = np.zeros(5 + len(limits), np.int64)
         _scale(
             reference,
             distorted,
@@ -387,9 +360,12 @@ def vif(
             FILTERS[scale] if last else DECIMATION[scale],
             next_reference,
             next_distorted,
+            (0, (height + 1) // 2),
+            (0, smaller[0]),
             totals,
         )
-        denominator, outside, flat, *numerators = totals.tolist()
-        scales.append([Sums(denominator, outside, flat, numerator) for numerator in numerators])
+        low, high, flat, of_reference, of_rest, *logs = totals.tolist()
+        shared = of_reference, low + (high << 16), flat
+        scales.append([Sums(*shared, log - of_rest) for log in logs])
         reference, distorted = next_reference, next_distorted
     return list(zip(*scales, strict=True))

@@ -100,15 +100,6 @@ def test_black_and_white_extremes(content: str, depth: int) -> None:
         assert adm.adm(distorted, reference, depth)[0].adm2 == naive_vmaf.adm(distorted, reference, depth)["integer_adm2"]
 
 
-def test_logarithms_are_those_of_libvmafs_table() -> None:
-    table = naive_vmaf.LOG[32768:]
-    assert table[[0, 7232, 17232, 32767]].tolist() == [30720, 31309, 31969, 32768]
-    for place, log in enumerate(table.tolist()):
-        value = np.array([32768 + place], np.int32)
-        for k in (2, 5, 9, 14):
-            assert vif._sum_of_logs((value << k) | ((1 << k) - 1)) == log + 2048 * k, (place, k)
-
-
 def test_without_the_compiler_the_numbers_are_the_same() -> None:
     program = (
         "from monitor.kernels import adm, motion, vif\n"
