@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self
 import av
 import av.error
 
-from monitor.errors import BadMedia, NoVideo
+from monitor.errors import BadMedia, NoVideo, UnsupportedFormat
 from monitor.sampling import Every
 from monitor.sources.pixels import planar, planes_of, video_format
 from monitor.types import Frame, VideoFormat
@@ -59,6 +59,7 @@ class SegmentDecoding:
         frame_rate: Nominal frames per second, 0 when unknown.
         origin: Media time that becomes zero.
         sample_aspect: What the container says about the shape of samples; ``None`` leaves it to the decoder.
+        label: What is decoded, for errors.
     """
 
     def __init__(
@@ -69,8 +70,10 @@ class SegmentDecoding:
         frame_rate: float,
         origin: Fraction = Fraction(0),
         sample_aspect: Fraction | None = None,
+        label: str = "the video",
     ) -> None:
         self._origin = origin
+        self._label = label
         self._sample_aspect = sample_aspect
         self._interlaced = 0
         self._packets = packets
@@ -100,7 +103,11 @@ class SegmentDecoding:
             self._owner.close()
 
     def frames(self, sampler: Sampler) -> Iterator[Frame]:
-        """The frames that ``sampler`` wants, in presentation order; corrupt ones are left out and counted."""
+        """The frames that ``sampler`` wants, in presentation order; corrupt ones are left out and counted.
+
+        Raises:
+            BadMedia: there is no way to tell their samples apart.
+        """
         index = 0
         for decoded in self._decoded():
             if decoded.is_corrupt:
@@ -145,7 +152,10 @@ class SegmentDecoding:
         return Fraction(1 / self.frame_rate).limit_denominator(90_000) if self.frame_rate else Fraction(0)
 
     def _frame(self, decoded: VideoFrame, index: int, pts: Fraction, duration: Fraction, *, keyframe: bool) -> Frame:
-        picture = planar(decoded, self._reformatter)
+        try:
+            picture = planar(decoded, self._reformatter)
+        except UnsupportedFormat as error:
+            raise BadMedia(f"{self._label}: {error}", reason="decode") from error
         self.format = description = video_format(
             picture,
             self._sample_aspect or self._context.sample_aspect_ratio,
@@ -234,7 +244,7 @@ class ByteSegment:
             NoVideo: no video stream in it.
         """
         container, stream = self._opened(PROBE_WITHOUT_DECODING if keyframes_only else PROBE)
-        return stream_decoding(container, stream, keyframes_only=keyframes_only, threads=threads)
+        return stream_decoding(container, stream, keyframes_only=keyframes_only, threads=threads, label=self._label)
 
     @property
     def _label(self) -> str:
@@ -291,6 +301,7 @@ def stream_decoding(
     keyframes_only: bool,
     threads: int,
     origin: Fraction = Fraction(0),
+    label: str,
 ) -> SegmentDecoding:
     """One pass over the frames of an open container, which it closes at its end; ``origin`` becomes time zero."""
     context = stream.codec_context
@@ -303,6 +314,7 @@ def stream_decoding(
         float(nominal_rate(stream)),
         origin,
         aspect if aspect != context.sample_aspect_ratio else None,
+        label,
     )
     return decoding.owning(container)
 
@@ -422,8 +434,7 @@ class PacketSegment:
         frame_duration = (
             Fraction(1 / self.template.frame_rate).limit_denominator(90_000) if self.template.frame_rate else Fraction(0)
         )
-        label = f"segment {self.sequence} of {self.stream}/{self.rendition}"
-        return _span(self._rebuilt(), self.template.time_base, frame_duration, label)
+        return _span(self._rebuilt(), self.template.time_base, frame_duration, self._label)
 
     def decode(self, *, keyframes_only: bool = False, threads: int = 1) -> SegmentDecoding:
         """Open the segment for one pass over its frames.
@@ -432,7 +443,7 @@ class PacketSegment:
             BadMedia: there are no packets, or no such decoder.
         """
         if not self.packets:
-            raise BadMedia(f"segment {self.sequence} of {self.stream}/{self.rendition} is empty", reason="demux")
+            raise BadMedia(f"{self._label} is empty", reason="demux")
         try:
             context = av.CodecContext.create(self.template.name, "r")
         except (av.error.FFmpegError, ValueError) as error:
@@ -444,7 +455,13 @@ class PacketSegment:
         if self.template.pixel_format:
             context.pix_fmt = self.template.pixel_format
         _configure(context, keyframes_only=keyframes_only, threads=threads)
-        return SegmentDecoding(self._rebuilt(), context, self.template.time_base, self.template.frame_rate)
+        return SegmentDecoding(
+            self._rebuilt(), context, self.template.time_base, self.template.frame_rate, label=self._label
+        )
+
+    @property
+    def _label(self) -> str:
+        return f"segment {self.sequence} of {self.stream}/{self.rendition}"
 
     def _rebuilt(self) -> Iterator[VideoPacket]:
         for encoded in self.packets:

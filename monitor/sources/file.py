@@ -84,7 +84,12 @@ class FileSegment:
                 self._start = stream_start(container, stream, self.path)
         container, stream = self._opened(decoding=not keyframes_only)
         self.decoding = stream_decoding(
-            container, stream, keyframes_only=keyframes_only, threads=threads, origin=self._start
+            container,
+            stream,
+            keyframes_only=keyframes_only,
+            threads=threads,
+            origin=self._start,
+            label=shown(self.path),
         )
         return self.decoding
 

@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import av
+import av.error
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
@@ -79,6 +80,9 @@ _PRIMARIES = {
 _AS_IT_IS = re.compile(r"(yuvj?4[0-4][0-4]p|gray)((9|10|12|14|16)le)?")
 """Pixel formats whose planes are handed on as they are."""
 
+_ABORTING = "yaf32"
+"""Beginning of the names of pixel formats on which libswscale ends the process."""
+
 _DEPTHS = (8, 9, 10, 12, 14, 16)
 
 
@@ -144,13 +148,31 @@ def _is_rgb(description: av.VideoFormat) -> bool:
 
 
 def planar(frame: VideoFrame, reformatter: VideoReformatter) -> VideoFrame:
-    """``frame`` in its ``planar_format``; itself where it is in that already."""
-    target = planar_format(frame.format.name)
-    if target == frame.format.name:
+    """``frame`` in its ``planar_format``; itself where it is in that already.
+
+    Raises:
+        UnsupportedFormat: libswscale can't read its pixel format.
+    """
+    name = frame.format.name
+    target = planar_format(name)
+    if target == name:
         return frame
-    if _is_rgb(frame.format):  # as FFmpeg's tools do unless told otherwise
-        return reformatter.reformat(frame, format=target, dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG)
-    return reformatter.reformat(frame, format=target)
+    if name.startswith(_ABORTING):
+        raise _inconvertible(name, target)
+    try:
+        if _is_rgb(frame.format):  # as FFmpeg's tools do unless told otherwise
+            return reformatter.reformat(
+                frame, format=target, dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG
+            )
+        return reformatter.reformat(frame, format=target)
+    except av.error.FFmpegError as error:
+        raise _inconvertible(name, target) from error
+
+
+def _inconvertible(name: str, target: str) -> UnsupportedFormat:
+    return UnsupportedFormat(
+        f"this build of FFmpeg can't convert pixel format {name} to {target}; convert the video first, to yuv444p10le"
+    )
 
 
 def video_format(frame: VideoFrame, sample_aspect: Fraction | None = None, *, interlaced: bool = False) -> VideoFormat:

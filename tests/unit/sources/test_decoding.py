@@ -174,6 +174,15 @@ def test_every_pixel_format_of_ffmpeg_has_a_planar_one() -> None:
         assert not planar.is_big_endian
 
 
+@pytest.mark.parametrize("pixel_format", ["bgr4", "yaf32le", "gray32le"])
+def test_what_can_not_be_converted_is_named(pixel_format: str) -> None:
+    given = av.VideoFrame(16, 16, pixel_format)
+    packet = EncodedPacket(b"".join(bytes(plane) for plane in given.planes), 0, 0, 1, True)
+    template = CodecTemplate("rawvideo", Fraction(1, 25), width=16, height=16, pixel_format=pixel_format, frame_rate=25.0)
+    with pytest.raises(BadMedia, match=f"segment 3 of channel/main: .* can't convert pixel format {pixel_format} to"):
+        frames_of(PacketSegment("channel", "main", 3, START, False, Fraction(2), [packet], template))
+
+
 # ---- what samples mean
 
 
