@@ -14,6 +14,8 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from monitor.scorers import feature
 from monitor.scorers.psnr import psnr
 
@@ -127,7 +129,7 @@ def _summary(values: Sequence[float]) -> Mapping[str, float]:
     return {
         "average": round(statistics.fmean(values), 3),
         "median": round(statistics.median(values), 3),
-        "stdev": round(statistics.pstdev(values), 3),
+        "stdev": round(float(np.std(values)), 3),
         "min": round(min(values), 3),
         "max": round(max(values), 3),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,23 +11,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from monitor.web import DashboardServer, write_report
-
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-DESKTOP = {"width": 1440, "height": 900}
-PHONE = {"width": 390, "height": 844}
-PATIENCE_MS = 20_000
-expect.set_options(timeout=PATIENCE_MS)
+from tests.e2e.browsing import PHONE, Visit
 
 
 @pytest.fixture(scope="module")
@@ -41,46 +27,6 @@ def recording() -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        reason = f"no browser at {CHROMIUM}; install it with: apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield started
-        started.close()
-
-
-class Visit:
-    """One page and everything that went wrong on it."""
-
-    def __init__(self, browser: Browser, viewport: dict[str, int], **options: Any) -> None:
-        self.context = browser.new_context(viewport=viewport, timezone_id="Europe/Berlin", locale="en-GB", **options)  # type: ignore[arg-type]
-        self.context.set_default_timeout(PATIENCE_MS)
-        self.page: Page = self.context.new_page()
-        self.problems: list[str] = []
-        self.requests: list[str] = []
-        self.page.on("console", lambda message: self.problems.append(message.text) if message.type != "log" else None)
-        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-
-
-@pytest.fixture
-def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
-    opened: list[Visit] = []
-
-    def open_page(viewport: dict[str, int] = DESKTOP, **options: Any) -> Visit:
-        opened.append(Visit(browser, viewport, **options))
-        return opened[-1]
-
-    yield open_page
-    for each in opened:
-        each.context.close()
 
 
 @pytest.fixture(scope="module")
