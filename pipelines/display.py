@@ -121,9 +121,11 @@ class FileTable:
         return columns
 
     def _rows(self) -> Iterator[Mapping[str, Text]]:
-        """By feature and then by file; the best of several files stands out."""
+        """By feature, as metrics were asked for, and then by file; the best of several files stands out."""
         pooled = [Pooled(scores.result) for scores in self._files]
-        for name in dict.fromkeys(score.feature for scores in self._files for score in scores.result.scores):
+        asked = [each.name for scores in self._files for spec in scores.metrics for each in spec.features]
+        scored = [score.feature for scores in self._files for score in scores.result.scores]
+        for name in (each for each in dict.fromkeys((*asked, *scored)) if each in scored):
             described = feature(name)[1]
             values = [[each.value(name, pool) for pool in self._pools] for each in pooled]
             numbers = iter(aligned([value for each in values for value in each]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from fractions import Fraction
 
@@ -125,6 +126,13 @@ def test_several_files_stand_beside_each_other_under_each_feature() -> None:
     ]
     assert lines[6].startswith("a.mp4: h264 160x96 yuv420p, 1 of 1 frames compared")
     assert lines[7].startswith("b.mp4: h264")
+
+
+def test_features_stand_in_the_order_in_which_metrics_were_asked_for() -> None:
+    file = scores(values={"psnr_y": (40.0,), "psnr_cb": (41.0,), "vmaf": (90.0,)})
+    turned = replace(file, metrics=tuple(reversed(file.metrics)))
+    rows = [[line.split()[0] for line in rendered(each).splitlines()[2:5]] for each in (file, turned)]
+    assert rows == [["psnr_y", "psnr_cb", "vmaf"], ["vmaf", "psnr_y", "psnr_cb"]]
 
 
 def test_long_or_equal_names_are_numbered() -> None:
