@@ -84,7 +84,7 @@ def show(capsys: Any, title: str, head: list[str], rows: list[list[str]]) -> Non
 def score(pairs: list[FramePair], names: list[str]) -> None:
     scorers = create_all([(name, {}) for name in names])
     for scorer in scorers:
-        scorer.prepare(FORM)
+        scorer.prepare(pairs[0].format)
     for pair in pairs:
         for scorer in scorers:
             list(scorer.score([pair]))
@@ -137,6 +137,36 @@ def test_decoded_frames(pairs: list[FramePair], tmp_path: Path, capsys: Any) -> 
         mine, other = statistics.median(ours), statistics.median(theirs)
         rows.append([names, f"{1000 * mine:.1f}", f"{1000 * other:.1f}", f"{other / mine:.2f}"])
     show(capsys, "Decoded 1080p 8-bit frames", ["models", "vqmon ms/frame", "libvmaf ms/frame", "ratio"], rows)
+
+
+def test_4k_ten_bits(pairs: list[FramePair], tmp_path: Path, capsys: Any) -> None:
+    """VMAF v1 for a 4K display, of eight pairs of twice the size at ten bits."""
+    form = VideoFormat(2 * WIDTH, 2 * HEIGHT, "yuv420p10le", 10, chroma_width=WIDTH, chroma_height=HEIGHT)
+
+    def enlarged(of: Frame) -> Frame:
+        planes = []
+        for plane in of.planes:
+            size = 2 * plane.shape[1], 2 * plane.shape[0]
+            planes.append(cv2.resize(plane.astype(np.uint16) << 2, size, interpolation=cv2.INTER_CUBIC).clip(0, 1023))
+            planes[-1].flags.writeable = False
+        return Frame(of.index, of.pts, of.duration, form, tuple(planes))
+
+    large = [FramePair(enlarged(pair.distorted), enlarged(pair.reference)) for pair in pairs[:8]]
+    inputs: list[str] = []
+    for side in ("distorted", "reference"):
+        path = tmp_path / f"{side}.yuv"
+        path.write_bytes(b"".join(plane.tobytes() for pair in large for plane in getattr(pair, side).planes))
+        inputs += ["-f", "rawvideo", "-pix_fmt", form.pixel_format, "-s", f"{form.width}x{form.height}", "-i", path.name]
+    score(large[:2], ["vmaf_v1_4k"])
+    ours, theirs = [], []
+    for _ in range(ROUNDS):
+        reading = ffmpeg(tmp_path, inputs, "[0:v][1:v]streamselect=inputs=2:map=0")
+        graph = "[0:v][1:v]libvmaf=n_threads=1:model='version=vmaf_v1.0.16_1d5h_2160'"
+        theirs.append((ffmpeg(tmp_path, inputs, graph) - reading) / len(large))
+        ours.append(cpu(lambda: score(large, ["vmaf_v1_4k"])) / len(large))
+    mine, other = statistics.median(ours), statistics.median(theirs)
+    row = ["vmaf_v1_4k", f"{1000 * mine:.1f}", f"{1000 * other:.1f}", f"{other / mine:.2f}"]
+    show(capsys, "Decoded 2160p 10-bit frames", ["model", "vqmon ms/frame", "libvmaf ms/frame", "ratio"], [row])
 
 
 def test_files(pairs: list[FramePair], tmp_path: Path, capsys: Any) -> None:
