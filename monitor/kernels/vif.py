@@ -11,7 +11,8 @@ is whole after the shift, rounding the sum of the lower ones alone gives exactly
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from monitor.kernels.compiler import kernel
 from monitor.kernels.fir import LANES, Pairs, pair_sums, tap_pairs, two_pair_sums
-from monitor.kernels.information import FLAT, QUANTITIES, add_information
+from monitor.kernels.information import FLAT, OTHERS, QUANTITIES, add_information
 from monitor.kernels.vectors import WIDTH
 from monitor.types import Plane
 
@@ -33,6 +34,9 @@ TAPS = (
 
 SCALES = len(TAPS)
 
+SMALLEST_BAND = 64
+"""Rows that a part of a picture has at least: those that two parts both make at the coarser scales would cost too much."""
+
 DEEPEST = 16
 """Bits of samples that do not fit int16 as they are; pictures at the coarser scales have as many."""
 
@@ -43,6 +47,10 @@ PART = 480
 """Even pixels of a row that are filtered across and counted at a time: what belongs to them fits the nearest cache."""
 BITS = np.uint32(31)
 """Keeps shifts of 32-bit numbers below 32, as they are: LLVM then need not fear for larger ones."""
+
+
+Totals = NDArray[np.int64]
+"""What a part of a picture adds to each scale's totals, see ``add_information``."""
 
 
 class Taps(NamedTuple):
@@ -329,6 +337,83 @@ def _scale(
                 _halve(out, ring[picture], sums, lines[0, 0], offsets, next_taps, width, reach, skip, mean_shift, start)
 
 
+def _rows(heights: Sequence[int], band: int, bands: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Pairs of rows, from and to, that a band counts at each scale, and those of which it makes a row of the next scale.
+
+    Bands begin at the same place of the picture at every scale. What filters see beyond a band's end, it makes for itself.
+    """
+    unit = 1 << SCALES
+    begin, end = (part * (heights[0] // unit) // bands * unit for part in (band, band + 1))
+    counted: list[tuple[int, int]] = []
+    made = [(0, 0)]
+    for scale in reversed(range(SCALES)):
+        height = heights[scale]
+        first, last = begin >> scale, height if band == bands - 1 else end >> scale
+        counted.insert(0, (first // 2, (last + 1) // 2))
+        if scale:
+            below, above = made[0]  # pairs are rows of the next scale
+            reach = REACH[scale]
+            seen = [first - reach, last + reach]
+            if above:
+                seen = [min(seen[0], 2 * below - reach), max(seen[1], 2 * above + reach)]
+            made.insert(0, (max(seen[0], 0), min(seen[1], height)))
+    return counted, made
+
+
+def vif_bands(
+    distorted: Plane, reference: Plane, bit_depth: int, gain_limits: Sequence[float] = (100.0,), bands: int = 1
+) -> list[Callable[[], Totals]]:
+    """VIF in parts that may be computed at once, in any order: bands of rows, whose totals ``summed`` puts together.
+
+    Args:
+        distorted: As for ``vif``.
+        reference: As for ``vif``.
+        bit_depth: As for ``vif``.
+        gain_limits: As for ``vif``.
+        bands: How many parts to make at most; pictures of few rows are parted into fewer.
+    """
+    bands = max(1, min(bands, reference.shape[0] // SMALLEST_BAND))
+    limits = tuple(map(float, gain_limits))
+    return [partial(_band, distorted, reference, bit_depth, limits, band, bands) for band in range(bands)]
+
+
+def _band(distorted: Plane, reference: Plane, bit_depth: int, limits: tuple[float, ...], band: int, bands: int) -> Totals:
+    shapes = [tuple(side >> scale for side in reference.shape) for scale in range(SCALES)]
+    counted, made = _rows([height for height, _ in shapes], band, bands)
+    totals = np.zeros((SCALES, OTHERS + 2 + len(limits)), np.int64)
+    for scale in range(SCALES):
+        last = scale == SCALES - 1
+        smaller = (0, 0) if last else shapes[scale + 1]
+        next_reference, next_distorted = np.empty(smaller, np.uint16), np.empty(smaller, np.uint16)
+        _scale(
+            reference,
+            distorted,
+            bit_depth if scale == 0 else DEEPEST,
+            2 * (bit_depth - 8) if scale == 0 else DEEPEST,
+            REACH[scale],
+            FILTERS[scale],
+            limits,
+            0 if last else REACH[scale + 1],
+            FILTERS[scale] if last else DECIMATION[scale],
+            next_reference,
+            next_distorted,
+            counted[scale],
+            made[scale],
+            totals[scale],
+        )
+        reference, distorted = next_reference, next_distorted
+    return totals
+
+
+def summed(parts: Iterable[Totals]) -> list[tuple[Sums, ...]]:
+    """What the parts of ``vif_bands`` add up to: the result of ``vif``."""
+    scales = []
+    for totals in sum(parts, np.int64(0)).tolist():  # type: ignore[union-attr]  # there is at least one part
+        low, high, flat, of_reference, of_rest, *logs = totals
+        scales.append([Sums(of_reference, low + (high << 16), flat, log - of_rest) for log in logs])
+    return list(zip(*scales, strict=True))
+
+
 def vif(
     distorted: Plane, reference: Plane, bit_depth: int, gain_limits: Sequence[float] = (100.0,)
 ) -> list[tuple[Sums, ...]]:
@@ -340,32 +425,4 @@ def vif(
         bit_depth: 8 to 16.
         gain_limits: How much contrast may be enhanced and still count; 1 in libvmaf's NEG models, else 100.
     """
-    limits = tuple(map(float, gain_limits))
-    scales = []
-    for scale in range(SCALES):
-        height, width = reference.shape
-        last = scale == SCALES - 1
-        smaller = (height // 2, width // 2) if not last else (0, 0)
-        next_reference, next_distorted = np.empty(smaller, np.uint16), np.empty(smaller, np.uint16)
-        totals = np.zeros(5 + len(limits), np.int64)
-        _scale(
-            reference,
-            distorted,
-            bit_depth if scale == 0 else 16,
-            2 * (bit_depth - 8) if scale == 0 else 16,
-            REACH[scale],
-            FILTERS[scale],
-            limits,
-            0 if last else REACH[scale + 1],
-            FILTERS[scale] if last else DECIMATION[scale],
-            next_reference,
-            next_distorted,
-            (0, (height + 1) // 2),
-            (0, smaller[0]),
-            totals,
-        )
-        low, high, flat, of_reference, of_rest, *logs = totals.tolist()
-        shared = of_reference, low + (high << 16), flat
-        scales.append([Sums(*shared, log - of_rest) for log in logs])
-        reference, distorted = next_reference, next_distorted
-    return list(zip(*scales, strict=True))
+    return summed(part() for part in vif_bands(distorted, reference, bit_depth, gain_limits))

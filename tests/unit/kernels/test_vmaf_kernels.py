@@ -51,6 +51,15 @@ def test_vif_of_spoilt_pictures(drawn: tuple[int, list[Any]], limit: float, seed
     assert measured == naive_vmaf.vif(distorted, reference, depth, limit)
 
 
+@settings(max_examples=10, deadline=None)
+@given(st.integers(16, 400), st.integers(16, 40), st.integers(2, 6), st.integers(0, 2**32))
+def test_vif_is_the_same_in_bands(height: int, width: int, bands: int, seed: int) -> None:
+    reference, distorted = (plane_of("noise", height, width, 10, seed + k) for k in range(2))
+    parts = vif.vif_bands(distorted, reference, 10, (100.0, 1.0), bands)
+    assert len(parts) == max(1, min(bands, height // vif.SMALLEST_BAND))
+    assert vif.summed([part() for part in reversed(parts)]) == vif.vif(distorted, reference, 10, (100.0, 1.0))
+
+
 @settings(max_examples=15, deadline=None)
 @given(planes(count=2, smallest=33, largest=70), LIMITS)
 def test_adm_is_libvmafs_arithmetic(drawn: tuple[int, list[Any]], limit: float) -> None:
