@@ -16,7 +16,10 @@ import imageio_ffmpeg
 import pytest
 from ffmpeg_quality_metrics import FfmpegQualityMetrics
 
-from pipelines.files import FileScores
+from monitor.protocols import Reference
+from pipelines.compare_settings import Settings
+from pipelines.comparing import compare_files
+from pipelines.files import FileScores, choose_metrics
 from pipelines.libvmaf_layout import digits
 from pipelines.scorefiles import WRITERS
 from tests.unit.pipelines.scored import scores
@@ -112,6 +115,24 @@ def test_csv_has_libvmafs_header_and_rows(clips: Path, ours: FileScores) -> None
         == {line[-1] for line in (clips / "log.csv").read_text().splitlines()}
         == {","}
     )
+
+
+def test_what_we_measure_is_written_as_libvmaf_writes_it(clips: Path) -> None:
+    """Digit for digit, from packets to the log: the integer features and VMAF are libvmaf's bit for bit."""
+    metrics = choose_metrics(["psnr", "adm", "vif", "integer_motion2", "vmaf"], Reference.FULL)
+    [compared] = compare_files([str(clips / "dist.mkv")], str(clips / "ref.mkv"), metrics, Settings(threads=1))
+    assert compared.scores is not None
+    read, written = (
+        json.loads(text, parse_float=str) for text in ((clips / "log.json").read_text(), WRITERS["json"]([compared.scores]))
+    )
+    for mine, his in zip(written["frames"], read["frames"], strict=True):
+        assert mine["frameNum"] == his["frameNum"]
+        shared = {name: number for name, number in mine["metrics"].items() if name in his["metrics"]}
+        assert set(shared) == {*VMAF, *FEATURES["psnr"]}
+        assert shared == {name: his["metrics"][name] for name in shared}
+    for name, pools in read["pooled_metrics"].items():
+        if name in written["pooled_metrics"]:
+            assert {pool: written["pooled_metrics"][name][pool] for pool in pools} == pools
 
 
 def netflix_scores(path: Path) -> Mapping[str, list[float]]:
