@@ -101,7 +101,7 @@ def differences(
         size, goal = f"{distorted.width}x{distorted.height}", f"{target.width}x{target.height}"
         yield Difference("scaled", f"{size} scaled to {goal} ({scaling})")
     old, new = distorted.sample_aspect or Fraction(1), reference.sample_aspect or Fraction(1)
-    if abs(old / new - 1) > ASPECT_TOLERANCE:
+    if max(old / new, new / old) - 1 > ASPECT_TOLERANCE:
         yield Difference(
             "sar", f"samples {_shape(distorted.sample_aspect)}, those of its reference {_shape(reference.sample_aspect)}"
         )
@@ -181,4 +181,5 @@ def _one_shape(distorted: VideoFormat, reference: VideoFormat) -> bool:
         pairs.append((known, known))
     sides = distorted.width, distorted.height, reference.width, reference.height
     tolerance = SAMPLE_ASPECT_TOLERANCE if sides[:2] == sides[2:] else max(ASPECT_TOLERANCE, Fraction(1, min(sides)))
-    return any(abs(_display_aspect(distorted, old) / _display_aspect(reference, new) - 1) <= tolerance for old, new in pairs)
+    ratios = [_display_aspect(distorted, old) / _display_aspect(reference, new) for old, new in pairs]
+    return any(max(ratio, 1 / ratio) - 1 <= tolerance for ratio in ratios)
