@@ -86,6 +86,8 @@ class _Contents:
     title: str = field(init=False)
     _features: list[Feature] = field(init=False)
     _main: Feature | None = field(init=False)
+    _leading: set[object] = field(init=False)
+    """Features whose charts are not folded away: the first of each metric."""
     _pooled: list[Pooled] = field(init=False)
     _names: list[str] = field(init=False)
 
@@ -93,6 +95,7 @@ class _Contents:
         catalog = Catalog(specs())
         names = dict.fromkeys(score.feature for scores in self.files for score in scores.result.scores)
         self._features = [catalog.feature(name) for name in catalog.ordered(names)]
+        self._leading = {each["name"] for each in catalog.described(names) if each["leading"]}
         self._main = main_feature(self.files)
         self._pooled = [Pooled(scores.result) for scores in self.files]
         self._names = labels([scores.path for scores in self.files])
@@ -185,6 +188,7 @@ class _Contents:
             "name": feature.name,
             "title": feature.title,
             "unit": feature.unit,
+            "leading": feature.name in self._leading,
             "display": [json_number(end) for end in feature.display],
             "minimum": json_number(feature.minimum),
             "maximum": json_number(feature.maximum),

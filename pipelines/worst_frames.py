@@ -147,7 +147,7 @@ def _pairs(
 
 
 def _reader(path: str) -> SeekingReader:
-    return FileSegment(path, datetime.now(UTC), path).seeking()
+    return FileSegment(path, datetime.now(UTC), path).seeking(threads=0)
 
 
 def frame_at(reader: SeekingReader, moment: Fraction) -> Frame | None:

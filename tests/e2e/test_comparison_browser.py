@@ -41,6 +41,9 @@ def test_the_report_draws_everything_and_asks_nobody(report: Path, visit: Callab
     at.page.goto(report.as_uri())
     charts = at.page.locator("article.comparison-chart")
     expect(charts).to_have_count(4)
+    expect(charts.locator(".js-line")).to_have_count(4)  # chroma is folded away
+    at.page.get_by_text("More features").click()
+    expect(charts.locator(".js-line")).to_have_count(8)
     expect(charts.first.locator(".scatterlayer .js-line")).to_have_count(2)
     expect(charts.first.locator(".barlayer .point path").first).to_be_attached()
     marks = charts.first.locator(".scatterlayer .points path")
@@ -82,14 +85,14 @@ def test_dragging_zooms_all_charts(report: Path, visit: Callable[..., Visit]) ->
     area = plots.first.locator(".nsewdrag").first
     box = area.bounding_box()
     assert box is not None
-    read = "plots => plots.map(plot => String(plot.layout.xaxis.range))"
+    read = "plots => plots.filter(plot => plot.layout).map(plot => String(plot.layout.xaxis.range))"
     before = plots.evaluate_all(read)
     at.page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 40)
     at.page.mouse.down()
     at.page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 40, steps=5)
     at.page.mouse.up()
     at.page.wait_for_function(
-        "before => [...document.querySelectorAll('.plot[aria-label$=\"of each frame\"]')]"
+        "before => [...document.querySelectorAll('.plot[aria-label$=\"of each frame\"]')].filter(plot => plot.layout)"
         ".every(plot => String(plot.layout.xaxis.range) !== before)",
         arg=before[0],
     )

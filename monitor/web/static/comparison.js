@@ -123,15 +123,24 @@ async function paint(element, figure, explain) {
   });
 }
 
-const charts = data.features.filter((feature) => feature.lines.some((line) => finite(line.value).length)).map((feature) => {
+const shownFeatures = data.features.filter((feature) => feature.lines.some((line) => finite(line.value).length));
+const folded = h("details", { class: "more", ontoggle: () => drawAll() }, h("summary", {}, "More features"));
+const open = h("div", { class: "comparison-charts" });
+const more = h("div", { class: "comparison-charts" });
+folded.append(more);
+document.getElementById("charts").append(open);
+if (shownFeatures.some((feature) => !feature.leading)) document.getElementById("charts").append(folded);
+
+const charts = shownFeatures.map((feature) => {
   const height = feature.name === data.main ? 300 : 190;
   const over = h("div", { class: "plot", role: "img", "aria-label": `${feature.title} of each frame`, style: { height: `${height}px` } });
   const spread = h("div", { class: "plot", role: "img", "aria-label": `histogram of ${feature.title}`, style: { height: `${height}px` } });
   const unit = feature.unit ? h("span", { class: "chart-unit" }, feature.unit) : null;
   const panel = h("article", { class: "panel comparison-chart" },
     h("header", { class: "chart-head" }, h("h3", {}, feature.title), unit), over, spread);
-  document.getElementById("charts").append(panel);
+  (feature.leading ? open : more).append(panel);
   return () => {
+    if (!feature.leading && !folded.open) return; // what is folded away has no size to draw in
     paint(over, series(feature, height), (points) => explainMoment(feature, points));
     paint(spread, histogram(feature, height), (points) => explainBar(feature, points));
   };

@@ -70,6 +70,7 @@ def test_every_file_has_its_line_its_histogram_and_its_numbers(tmp_path: Path) -
     data = drawn(html)
     assert (data["files"], data["main"]) == (["a.mp4", "b.mp4"], "vmaf")
     assert [feature["name"] for feature in data["features"]] == ["vmaf", "psnr_y", "integer_motion2"]
+    assert [feature["leading"] for feature in data["features"]] == [True, True, False]
     first = data["features"][0]
     assert [len(line["value"]) for line in first["lines"]] == [50, 50]
     assert first["lines"][0]["ms"][:2] == [80, 120]  # on the reference's clock: two frames later than its own
