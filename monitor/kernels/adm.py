@@ -85,8 +85,6 @@ class Adm(NamedTuple):
 class Arithmetic(NamedTuple):
     """Fixed point of one level. Triples are of the bands h, v and d."""
 
-    depth: int
-    """Bits of the samples at level 0; 0 at the others."""
     down: int
     """Shift after the vertical wavelet pass, at levels 1 to 3."""
     across: int
@@ -105,7 +103,6 @@ class Arithmetic(NamedTuple):
 
 def _first(bit_depth: int) -> Arithmetic:
     return Arithmetic(
-        depth=bit_depth,
         down=bit_depth,
         across=16,
         threshold_shift=(10, 10, 12),
@@ -119,7 +116,6 @@ def _first(bit_depth: int) -> Arithmetic:
 
 def _finer(level: int) -> Arithmetic:
     return Arithmetic(
-        depth=0,
         down=(0, 16, 16)[level - 1],
         across=(15, 16, 15)[level - 1],
         threshold_shift=(0, 0, 0),
@@ -160,6 +156,7 @@ class Window(NamedTuple):
 def _bands(
     picture: Samples,
     row: int,
+    depth: int | None,
     arithmetic: Arithmetic,
     details: bool,
     ring: NDArray[np.uint32],
@@ -170,27 +167,28 @@ def _bands(
 ) -> None:
     """One row of a picture's wavelet: the approximation and, where details are wanted, the bands h, v and d."""
     width = picture.shape[1]
-    if arithmetic.depth:
-        low, high = lines[0].view(np.int16), lines[1].view(np.int16)
-        wavelet.samples_down(picture, row, arithmetic.depth, ring, raw, low[1 : 1 + width], high[1 : 1 + width], details)
-        wavelet.extend(low, width)
-        wavelet.samples_across(low, raw, approximation, bands[1], details)
-        if details:
-            wavelet.extend(high, width)
-            wavelet.samples_across(high, raw, bands[0], bands[2], details)
-    else:
+    if depth is None:
         low_row, high_row = lines[0], lines[1]
         wavelet.down(picture, row, arithmetic.down, low_row[1 : 1 + width], high_row[1 : 1 + width])
         wavelet.extend(low_row, width)
         wavelet.extend(high_row, width)
         wavelet.across(low_row, arithmetic.across, approximation, bands[1])
         wavelet.across(high_row, arithmetic.across, bands[0], bands[2])
+    else:
+        low, high = lines[0].view(np.int16), lines[1].view(np.int16)
+        wavelet.samples_down(picture, row, depth, ring, raw, low[1 : 1 + width], high[1 : 1 + width], details)
+        wavelet.extend(low, width)
+        wavelet.samples_across(low, raw, approximation, bands[1], details)
+        if details:
+            wavelet.extend(high, width)
+            wavelet.samples_across(high, raw, bands[0], bands[2], details)
 
 
 @kernel()
 def _level(
     reference: Samples,
     distorted: Samples,
+    depth: int | None,
     arithmetic: Arithmetic,
     limits: NDArray[np.float64],
     views: NDArray[np.int64],
@@ -207,6 +205,8 @@ def _level(
     Args:
         reference: Input of the level.
         distorted: Likewise.
+        depth: Bits of the samples at level 0, where they are planes; ``None`` at the others: the compiler then leaves out
+            what is for planes.
         arithmetic: Of the level.
         limits: Gain limits, (limits,).
         views: Of each view and of what is looked at (restored, additive): which limit, or -1 where it is not wanted.
@@ -233,12 +233,12 @@ def _level(
     for row in range(height + 1):
         if row < height:
             details = top - 1 <= row < bottom + 1
-            _bands(reference, row, arithmetic, details, rings[0], raw, lines, next_reference[row], o)
-            _bands(distorted, row, arithmetic, details, rings[1], raw, lines, next_distorted[row], t)
+            _bands(reference, row, depth, arithmetic, details, rings[0], raw, lines, next_reference[row], o)
+            _bands(distorted, row, depth, arithmetic, details, rings[1], raw, lines, next_distorted[row], t)
             if details:
                 for n in range(limits.size):
                     kept, added = parts[n, row % 2, 0], parts[n, row % 2, 1]
-                    separate(o, t, limits[n], begin, end, not arithmetic.depth, kept, added)
+                    separate(o, t, limits[n], begin, end, depth is None, kept, added)
                 for view in range(count):
                     weights = factors[view, 0], factors[view, 1], factors[view, 2]
                     for part in range(2):
@@ -246,10 +246,10 @@ def _level(
                             continue
                         masker = parts[views[view, part], row % 2, 1 - part]
                         beside, own = neighbour[view, part, row % 3], centre[view, part, row % 2]
-                        if arithmetic.depth:
-                            weigh_first(masker, weights, begin, end, beside, own)
-                        else:
+                        if depth is None:
                             weigh(masker, weights, begin, end, beside, own)
+                        else:
+                            weigh_first(masker, weights, begin, end, beside, own)
                         beside[0], beside[width + 1] = beside[min(2, width)], beside[width]
             if top <= row < bottom:
                 for band in range(3):
@@ -274,10 +274,10 @@ def _level(
                     for band in range(3):
                         signal = parts[views[view, part], before % 2, part, band, left:right]
                         factor, square, cube = factors[view, band], arithmetic.square_shift[band], rounding.cubes[band]
-                        if arithmetic.depth:
-                            shown = add_masked_first(signal, factor, hidden, arithmetic.threshold_shift[band], square, cube)
-                        else:
+                        if depth is None:
                             shown = add_masked(signal, factor, hidden, square, cube)
+                        else:
+                            shown = add_masked_first(signal, factor, hidden, arithmetic.threshold_shift[band], square, cube)
                         of_signal[view, part, band] += _rounded(shown, rounding.rows)
 
 
@@ -336,6 +336,7 @@ def adm(distorted: Plane, reference: Plane, bit_depth: int, views: Sequence[View
         _level(
             reference,
             distorted,
+            bit_depth if level == 0 else None,
             arithmetic,
             np.array(limits, np.float64),
             looks,
