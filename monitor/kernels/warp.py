@@ -1,0 +1,176 @@
+"""The cheapest monotone way through a band of pairings: which picture of one run shows which of another."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.kernels.compiler import kernel
+
+
+@kernel(reorder=True)
+def least_differences(
+    pictures: NDArray[np.float32], others: NDArray[np.float32], centres: NDArray[np.int64], reach: int
+) -> NDArray[np.float32]:
+    """Mean squared difference of each picture to the most alike of the others around its centre, ``(n,)``.
+
+    Args:
+        pictures: ``(n, samples)``.
+        others: ``(m, samples)``.
+        centres: Index among ``others`` around which to look, for each picture, ``(n,)``.
+        reach: Others on either side.
+
+    Returns:
+        ``inf`` for a picture around whose centre there is none.
+    """
+    count, samples = pictures.shape
+    least = np.full(count, np.float32(np.inf), np.float32)
+    for index in range(count):
+        for other in range(max(centres[index] - reach, 0), min(centres[index] + reach + 1, others.shape[0])):
+            total = np.float32(0)
+            for sample in range(samples):
+                difference = pictures[index, sample] - others[other, sample]
+                total += difference * difference
+            least[index] = min(least[index], total / np.float32(samples))
+    return least
+
+
+@kernel(reorder=True)
+def band_costs(
+    pictures: NDArray[np.float32],
+    others: NDArray[np.float32],
+    centres: NDArray[np.int64],
+    reach: int,
+    noise: NDArray[np.float32],
+    cap: float,
+) -> NDArray[np.float32]:
+    """How unlike each picture is to the ``2 * reach + 1`` others around its centre, over the samples where something moves.
+
+    A sample counts as far as the larger of the two pictures' changes since the one before is between one and two times the
+    noise; what changes less would only tell how an encoder repeats itself. Squared differences are in units of the noise's
+    square, at most ``cap`` each.
+
+    Args:
+        pictures: ``(n, samples)``.
+        others: ``(m, samples)``.
+        centres: Index among ``others`` around which to look, for each picture, ``(n,)``.
+        reach: Others on either side.
+        noise: Root mean square difference of a true pair, for each picture, ``(n,)``.
+        cap: Largest difference that counts.
+
+    Returns:
+        ``(n, 2 * reach + 1)``; a pairing with an other that does not exist costs ``inf``.
+    """
+    count, samples = pictures.shape
+    costs = np.full((count, 2 * reach + 1), np.float32(np.inf), np.float32)
+    top = np.float32(cap)
+    for index in range(count):
+        before = max(index - 1, 0)
+        per_noise = np.float32(1.0) / noise[index]
+        for step in range(2 * reach + 1):
+            other = centres[index] + step - reach
+            if other < 0 or other >= others.shape[0]:
+                continue
+            earlier = max(other - 1, 0)
+            total = np.float32(0)
+            for sample in range(samples):
+                value, partner = pictures[index, sample], others[other, sample]
+                moved = max(abs(value - pictures[before, sample]), abs(partner - others[earlier, sample])) * per_noise
+                weight = min(max(moved - np.float32(1), np.float32(0)), np.float32(1))
+                difference = (value - partner) * per_noise
+                total += weight * min(difference * difference, top)
+            costs[index, step] = total
+    return costs
+
+
+@kernel()
+def cheapest_path(
+    costs: NDArray[np.float32], centres: NDArray[np.int64], penalty: float, first: NDArray[np.float32]
+) -> NDArray[np.int64]:
+    """Of each picture the step within its band on the cheapest path that never goes back, ``(n,)``.
+
+    Leaving the distance to the centre that the picture before had costs ``penalty``, however far.
+
+    Args:
+        costs: From ``band_costs``, ``(n, width)``.
+        centres: As there.
+        penalty: Cost of a change of distance.
+        first: What beginning at each step costs, ``(width,)``.
+    """
+    count, width = costs.shape
+    came = np.zeros((count, width), np.int64)
+    best = np.empty(width)
+    now = np.empty(width)
+    for step in range(width):
+        best[step] = costs[0, step] + first[step]
+    for index in range(1, count):
+        advance = centres[index] - centres[index - 1]
+        cheapest, at = np.inf, 0
+        reached = 0
+        for step in range(width):
+            while reached < width and reached <= step + advance:  # what lies further would be going back
+                if best[reached] < cheapest:
+                    cheapest, at = best[reached], reached
+                reached += 1
+            stay = best[step] if advance >= 0 else np.inf
+            if stay <= cheapest + penalty:
+                now[step] = stay + costs[index, step]
+                came[index, step] = step
+            else:
+                now[step] = cheapest + penalty + costs[index, step]
+                came[index, step] = at
+        for step in range(width):
+            best[step] = now[step]
+    steps = np.zeros(count, np.int64)
+    steps[count - 1] = np.argmin(best)
+    for index in range(count - 1, 0, -1):
+        steps[index - 1] = came[index, steps[index]]
+    return steps
+
+
+@kernel()
+def stills(
+    pictures: NDArray[np.float32],
+    others: NDArray[np.float32],
+    partners: NDArray[np.int64],
+    advances: NDArray[np.int64],
+    noise: NDArray[np.float32],
+    moved: float,
+    samples: int,
+    share: float,
+    later: float,
+) -> NDArray[np.bool_]:
+    """Which pictures repeat the last new one though the others have moved on, ``(n,)``; the first never does.
+
+    Only samples count that change by more than ``moved`` times the noise, and there must be enough.
+
+    Args:
+        pictures: ``(n, samples)``.
+        others: ``(m, samples)``.
+        partners: Index among ``others``, for each picture, ``(n,)``.
+        advances: By how many others each picture should go on from the one before, ``(n,)``.
+        noise: As for ``band_costs``.
+        moved: How much a sample must change.
+        samples: How many must.
+        share: Of the others' squared change up to which the pictures' own is that of a repeat.
+        later: The same after a repeat.
+    """
+    repeated = np.zeros(len(pictures), np.bool_)
+    last, partner = 0, partners[0]  # the last picture that was new, and what is due now
+    for index in range(1, len(pictures)):
+        partner += advances[index]
+        before = partners[last]
+        if before >= 0 and before < partner < len(others):
+            least = moved * noise[index]
+            count = 0
+            own = theirs = 0.0
+            for sample in range(pictures.shape[1]):
+                change = others[partner, sample] - others[before, sample]
+                if abs(change) > least:
+                    count += 1
+                    theirs += change * change
+                    own += (pictures[index, sample] - pictures[last, sample]) ** 2
+            repeated[index] = count >= samples and own <= (share if last == index - 1 else later) * theirs
+        if not repeated[index]:
+            last, partner = index, partners[index]
+    return repeated
