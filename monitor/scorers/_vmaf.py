@@ -32,7 +32,7 @@ SMALLEST_ENCODED = (180, 150)
 LONGER_ENCODED = 216
 """What the longer of both must have at least."""
 
-WORKSHOPS = 4
+WORKSHOPS = 8
 """How many kinds of CAMBI's tables and room are kept: formats and settings that are in use at the same time."""
 
 
