@@ -174,10 +174,10 @@ class Parallel(Protocol[ItemT_contra]):
     """A scorer whose work on one item can be cut into tasks for several threads."""
 
     def tasks(self, item: ItemT_contra) -> Sequence[Callable[[], object]]:
-        """Work on an item of the prepared format that needs no neighbour; ``score`` then finds it done.
+        """Work on an item of the prepared format that needs no later one; ``score`` then finds it done.
 
-        The tasks may run in any thread and in any order, before ``score`` of that item or not at all. What metrics share is
-        handed out once. Results live as long as the item's planes.
+        Called in presentation order. The tasks may run in any thread and in any order, before ``score`` of that item or not
+        at all. What metrics share is handed out once. Results live as long as the item's planes.
         """
 
 

@@ -5,8 +5,8 @@ feature/speed.c.
 
 Blocks of 5x5 samples of the band-passed picture are taken as draws from a Gaussian scale mixture: one covariance for the
 picture, one scale for each block. libvmaf computes in single precision; here pictures, means, covariances and scales are
-rounded as there, and what is solved with them is solved in double precision. The two differ by about 1e-5 of the score, and by
-1e-3 where chroma is so smooth that its covariance is nearly singular: there single precision is libvmaf's own noise.
+rounded as there, and what is solved with them is solved in double precision. The two differ by about 1e-5 of the score, and
+by 1e-3 where chroma is so smooth that its covariance is nearly singular: there single precision is libvmaf's own noise.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from monitor.scorers._vmaf import VmafFeatures
@@ -22,6 +22,36 @@ class Moment(NamedTuple):
 
 
 @dataclass(slots=True)
+class Ahead:
+    """Hands out the motion of reference frames before the turn of their pairs comes.
+
+    Args:
+        features: What measures.
+        distance: How far apart the frames are that are compared.
+    """
+
+    features: VmafFeatures
+    distance: int
+    _frames: list[Frame] = field(default_factory=list)
+    """The latest, without a gap between them."""
+
+    def tasks(self, reference: Frame) -> list[Callable[[], object]]:
+        """The motion of the next frame, for any thread; none where it is not known yet what it will be compared with."""
+        frames = self._frames
+        if frames and frames[-1].luma is not reference.luma and not are_neighbours(frames[-1], reference):
+            frames.clear()
+        frames.append(reference)
+        del frames[: -1 - self.distance]
+        if len(frames) <= self.distance or frames[0].luma is reference.luma:
+            return []
+        return self.features.motion_tasks(frames[0], reference)
+
+    def reset(self) -> None:
+        """Forget earlier frames."""
+        self._frames.clear()
+
+
+@dataclass(slots=True)
 class Neighbourhood:
     """Follows pairs in time and tells the motion of each when the next one has come: libvmaf's ``motion2``.
 
@@ -36,11 +66,19 @@ class Neighbourhood:
     """The previous pair, until it is told; only one whose motion is known."""
     _motion: float = 0.0
     """Of the pair that is owed."""
+    _ahead: Ahead = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ahead = Ahead(self.features, 1)
 
     @property
     def before(self) -> int:
         """How many frames before one have a part in its motion."""
         return 1
+
+    def tasks(self, pair: FramePair) -> list[Callable[[], object]]:
+        """What can be measured before the turn of a pair comes; pairs are shown in order."""
+        return self._ahead.tasks(pair.reference)
 
     def next(self, pair: FramePair) -> Iterator[Moment]:
         """Take the next pair and tell the one before it."""
@@ -66,6 +104,7 @@ class Neighbourhood:
     def reset(self) -> None:
         """Forget earlier pairs."""
         self._previous = self._owed = None
+        self._ahead.reset()
 
     def _told(self, following: float | None) -> list[Moment]:
         """What is owed, now that the motion after it is known."""

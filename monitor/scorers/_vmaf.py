@@ -205,6 +205,12 @@ class VmafFeatures:
 
         return self.memory.once("motion", (earlier.luma, current.luma), measure)
 
+    def motion_tasks(self, earlier: Frame, current: Frame) -> list[Callable[[], object]]:
+        """The same as a task for any thread, if nobody has it."""
+        if not self.memory.promise("motion", (earlier.luma, current.luma)):
+            return []
+        return [partial(self.motion, earlier, current)]
+
     def _measured(self, kind: str, settings: tuple[Any, ...], pair: FramePair) -> Sequence[Any]:
         return self.memory.once(
             (kind, settings), KINDS[kind].planes(pair), lambda: KINDS[kind].measure(self, pair, settings)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -62,6 +62,9 @@ class Motion:
         _formats.check(SPEC, video_format)
         self._neighbourhood.reset()
         self.features.motion(_vmaf.black_frame(video_format), _vmaf.black_frame(video_format))
+
+    def tasks(self, item: FramePair) -> Sequence[Callable[[], object]]:
+        return self._neighbourhood.tasks(item)
 
     def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
         for pair in batch:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
 from monitor.errors import ConfigError
 from monitor.protocols import Feature, MetricSpec, Reference, Spacing
 from monitor.scorers import _formats, _pairs
+from monitor.scorers._motion import Ahead
 from monitor.scorers._registry import SHARED, register
 from monitor.scorers._vmaf import VmafFeatures
 from monitor.scorers.siti import are_neighbours
@@ -124,11 +125,19 @@ class Motion3Track:
     """Whether no gap was seen yet."""
     _unaveraged: float | None = None
     """Of the pair before, before the moving average."""
+    _ahead: Ahead = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._ahead = Ahead(self.features, self.settings.distance)
 
     @property
     def before(self) -> int:
         """How many frames before one have a part in its motion."""
         return self.settings.before
+
+    def tasks(self, pair: FramePair) -> list[Callable[[], object]]:
+        """What can be measured before the turn of a pair comes; pairs are shown in order."""
+        return self._ahead.tasks(pair.reference)
 
     def next(self, pair: FramePair) -> Iterator[Told]:
         """Take the next pair and tell those whose motion it settles."""
@@ -156,12 +165,16 @@ class Motion3Track:
 
     def lead_in(self, frames: Sequence[Frame]) -> None:
         """Forget earlier pairs; the next one comes after these reference frames."""
-        self.reset()
+        self._forget()
         for frame in frames:
             list(self._advance(frame))  # nobody waits to be told
 
     def reset(self) -> None:
         """Forget earlier pairs."""
+        self._forget()
+        self._ahead.reset()
+
+    def _forget(self) -> None:
         self._steps = []
         self._begins, self._unaveraged = True, None
 
@@ -237,6 +250,9 @@ class Motion3:
         _formats.check(SPEC, video_format)
         self._track.reset()
         self.features.motion(_pairs.black_frame(video_format), _pairs.black_frame(video_format))
+
+    def tasks(self, item: FramePair) -> Sequence[Callable[[], object]]:
+        return self._track.tasks(item)
 
     def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
         for pair in batch:

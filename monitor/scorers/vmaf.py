@@ -174,7 +174,8 @@ class Vmaf:
                 self.features.value(kind, setting, FramePair(black, black))
 
     def tasks(self, item: FramePair) -> Sequence[Callable[[], object]]:
-        return self.features.tasks(item, [(kind, setting) for kind, setting, _ in self._ingredients if kind != TOLD])
+        wanted = [(kind, setting) for kind, setting, _ in self._ingredients if kind != TOLD]
+        return [*self.features.tasks(item, wanted), *self._track.tasks(item)]
 
     def score(self, batch: Sequence[FramePair]) -> Iterator[Score]:
         for pair in batch:

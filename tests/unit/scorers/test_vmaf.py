@@ -169,10 +169,10 @@ def test_tasks_do_what_score_then_finds_done(pairs: list[FramePair], monkeypatch
     for scorer in together:
         scorer.prepare(pairs[0].format)
     tasks = [task for pair in pairs for scorer in together if isinstance(scorer, Parallel) for task in scorer.tasks(pair)]
-    assert len(tasks) == 2 * len(pairs)
+    assert len(tasks) == 2 * len(pairs) + len(pairs) - 1  # VIF, ADM, and motion, which the first pair has none of
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda task: task(), reversed(tasks)))
-    for module, name in ((vif_kernel, "vif"), (adm_kernel, "adm")):
+    for module, name in ((vif_kernel, "vif"), (adm_kernel, "adm"), (motion_kernel, "motion")):
         monkeypatch.setattr(module, name, lambda *_: pytest.fail("measured twice"))
     for scorer in together:
         assert values_of(scorer, pairs) == expected[scorer.spec.name]
@@ -207,12 +207,13 @@ def test_the_models_of_v1_share_what_they_are_made_of(large: list[FramePair], mo
     monkeypatch.setattr(speed_kernel, "statistics", counted("speed", speed_kernel.statistics))
     monkeypatch.setattr(cambi_kernel.Detector, "measure", counted("cambi", cambi_kernel.Detector.measure))
     tasks = [task for pair in large for scorer in together if isinstance(scorer, Parallel) for task in scorer.tasks(pair)]
-    assert len(tasks) == (1 + 1 + 3) * len(large)  # ADM, CAMBI, and SpEED of chroma in three sizes
+    neighbours, two_apart = len(large) - 1, len(large) - 2
+    # ADM, CAMBI, and SpEED of chroma in three sizes; motion of neighbours and, for high frame rates, over two frames
+    assert len(tasks) == (1 + 1 + 3) * len(large) + neighbours + two_apart
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda task: task(), tasks))
     for scorer in together:
         assert values_of(scorer, large) == expected[scorer.spec.name]
-    neighbours, two_apart = len(large) - 1, len(large) - 2
     assert calls == {
         "adm": len(large), "cambi": len(large), "speed": 3 * 4 * len(large), "motion": neighbours + two_apart
     }  # fmt: skip
