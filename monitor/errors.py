@@ -81,6 +81,10 @@ class UnsupportedFormat(VqmonError):
     """Frames of this size, depth or chroma format can't be taken."""
 
 
+class CannotAlign(VqmonError):
+    """Nobody can tell which frame of a reference a file's frames show, and guessing would give a wrong number."""
+
+
 class SinkError(VqmonError):
     """Scores could not be stored and never will be with this setting."""
 

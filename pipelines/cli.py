@@ -127,6 +127,9 @@ def compare(
     num_frames: options.NumFrames = None,
     shortest: options.Shortest = False,
     fps: options.Fps = None,
+    sync: options.SyncMode = "none",
+    sync_window: options.SyncWindow = 10.0,
+    force: options.Force = False,
     scaling: options.Scaling = "bicubic",
     bitdepth: options.BitDepth = "auto",
     threads: options.Threads = 0,
@@ -142,7 +145,7 @@ def compare(
 ) -> None:
     """Compare encodes with what they were made from. Frames are paired by presentation time from each file's first frame."""
     from pipelines.choosing import Wish
-    from pipelines.compare_settings import Settings, exact_rate, parse_depth, parse_start
+    from pipelines.compare_settings import Settings, exact_rate, parse_depth, parse_start, parse_sync
     from pipelines.delivery import Delivery
     from pipelines.pooling import parse_pools
     from pipelines.scoring import run_comparison
@@ -160,6 +163,9 @@ def compare(
         frames=num_frames,
         shortest=shortest,
         rate=exact_rate(fps) if fps is not None else None,
+        sync=parse_sync(sync),
+        window=sync_window,
+        force=force,
         scaling=scaling,
         bit_depth=parse_depth(bitdepth),
         threads=threads,

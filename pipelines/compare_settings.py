@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import ConfigError
 from monitor.sampling import Jittered, create_sampler
+from monitor.sources.scaling import Converter
 
 if TYPE_CHECKING:
     from monitor.protocols import Sampler
@@ -37,6 +38,23 @@ class Settings:
     """Interpolation by which the distorted comes to the reference's size."""
     bit_depth: int = 0
     """Bits of the samples that are compared; those of the deeper side where 0."""
+
+    sync: Fraction | str = "none"
+    """Where the reference is: at the files' own times (``none``), where the pictures say (``auto``), or so many seconds
+    later than the distorted."""
+    window: float = 10.0
+    """Largest offset that ``auto`` looks for, either way, seconds."""
+    force: bool = False
+    """Take the best offset even where it is not sure."""
+
+    def check(self) -> None:
+        """Refuse what is wrong before a file is opened.
+
+        Raises:
+            ConfigError: a setting is wrong.
+        """
+        self.sampler("")
+        Converter(self.scaling)
 
     def sampler(self, seed: str) -> Sampler:
         """Which frames to score of a file.
@@ -89,6 +107,22 @@ def parse_start(text: str) -> Fraction | int:
     if seconds < 0 or text.count(":") > 2:
         raise ConfigError(f"--start-offset is {text!r}; expected seconds, [HH:]MM:SS, or f:N for a number of frames")
     return Fraction(seconds)
+
+
+def parse_sync(text: str) -> Fraction | str:
+    """Where the reference is: ``auto``, ``none``, or seconds.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    if text in ("auto", "none"):
+        return text
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError) as error:
+        raise ConfigError(
+            f"--sync is {text!r}; expected auto, none, or the seconds by which the distorted starts later in the reference"
+        ) from error
 
 
 def exact_rate(rate: float) -> Fraction:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from functools import partial
@@ -16,27 +16,34 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from monitor.aggregation import pool_segment
+from monitor.alignment.tracking import Track, Tracker
 from monitor.comparison import Comparison, Encode
-from monitor.errors import SourceError, UnsupportedFormat, VqmonError
+from monitor.errors import CannotAlign, SourceError, UnsupportedFormat, VqmonError
 from monitor.facts import completed
 from monitor.panel import Panel
 from monitor.retiming import as_they_are, at_rate
 from monitor.scorers import create_all
-from monitor.sources.cadence import cadence
 from monitor.sources.decoding import look
 from monitor.sources.file import FileSegment
-from monitor.sources.mismatch import check, differences
+from monitor.sources.mismatch import check
 from monitor.sources.scaling import Converter, common_format
 from monitor.types import Segment, SegmentResult, Sync
 from pipelines.compare_settings import Settings
-from pipelines.files import FileScores, Flag, Progress, silent, truncation
+from pipelines.comparison_flags import Seen, flags_of
+from pipelines.files import FileScores, Flag, Progress, silent
+from pipelines.following import Follower
+from pipelines.syncing import find_offset
 
 if TYPE_CHECKING:
+    from monitor.alignment.signature import Area
     from monitor.protocols import MetricSpec, Options
     from monitor.types import Frame, VideoFormat
 
 AHEAD = 2
 """Frames for each thread that may be decoded and not yet scored: one that is worked on, and one to go on with."""
+
+FOLLOWED = (128, 72)
+"""Smallest width and height of pictures that are followed: of smaller ones signatures say too little."""
 
 SECOND_LOOK = 12
 """Frames to look at where the first ones do not agree on being interlaced."""
@@ -56,15 +63,20 @@ class Compared:
 
 @dataclass(slots=True, eq=False)
 class _Side:
-    """One distorted file at work."""
+    """One distorted file."""
 
     path: str
     segment: FileSegment
-    encode: Encode
-    refused: dict[str, str]
     announced: Fraction | None
-    times: list[Fraction]
-    """Of its frames, as decoded."""
+    """Length that the file writes down."""
+    sync: Sync
+    moments: Mapping[int, Fraction] = field(default_factory=dict)
+    """Reference time of frames, by index, where the pictures decide and not the times."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Metrics that can't take its pictures, and why."""
+    follower: Follower = field(default_factory=Follower)
+    areas: tuple[Area | None, Area | None] = (None, None)
+    """What of its pictures and of the reference's to follow, where black bars differ."""
 
 
 def compare_files(
@@ -90,71 +102,240 @@ def compare_files(
         SourceError: the reference can't be read. What is wrong with a distorted file costs the others nothing.
         ConfigError: a setting is wrong.
     """
+    settings.check()
     now = datetime.now(UTC)
-    threads = settings.threads or os.cpu_count() or 1
-    samplers = [settings.sampler(Path(path).name) for path in paths]
-    retime = at_rate(settings.rate) if settings.rate is not None else as_they_are
-    converters = [Converter(settings.scaling) for _ in paths]
     original = FileSegment(reference, now, Path(reference).name, rendition="reference")
     original.duration = original.announced() or Fraction(0)
+    work = _Work(original, metrics, options, settings, progress)
     seen = look(original)
-    original_times: list[Fraction] = []
-    began = monotonic()
-    with ExitStack() as stack:
-        executor = stack.enter_context(ThreadPoolExecutor(threads, "score")) if threads > 1 else None
-        scorers = create_all([(spec.name, options.get(spec.name, {})) for _ in paths for spec in metrics])
-        results: dict[int, Compared] = {}
-        sides: dict[int, _Side] = {}
-        for order, path in enumerate(paths):
-            name = Path(path).name or path
-            refused: dict[str, str] = {}
-            panel = Panel(
-                name,
-                scorers[order * len(metrics) : (order + 1) * len(metrics)],
-                executor,
-                AHEAD * threads,
-                on_refused=refused.__setitem__,
-            )
-            stack.callback(panel.close)
-            segment, times = FileSegment(path, now, name), list[Fraction]()
-            try:
-                announced = segment.announced()
-                _match(segment, original, seen)
-            except (SourceError, UnsupportedFormat) as error:
-                results[order] = Compared(path, error=error)
-                continue
-            segment.duration = announced or Fraction(0)
-            encode = Encode(
-                segment,
-                panel,
-                converters[order].convert,
-                partial(common_format, depth=settings.bit_depth),
-                samplers[order],
-                retime=retime,
-                limit=settings.frames,
-                watch=partial(_note, times),
-            )
-            sides[order] = _Side(path, segment, encode, refused, announced, times)
-        end = max((side.segment.duration for side in sides.values()), default=Fraction(0))
-        comparison = Comparison(
-            original,
-            [side.encode for side in sides.values()],
-            Converter().convert,
-            threads,
-            retime=retime,
-            watch=partial(_note, original_times),
-            progress=lambda moment: progress(moment, end),
+    found: dict[int, Compared] = {}
+    sides: dict[int, _Side] = {}
+    for order, path in enumerate(paths):
+        try:
+            sides[order] = work.side(FileSegment(path, now, Path(path).name or path), seen)
+        except VqmonError as error:
+            found[order] = Compared(path, error=error)
+    if sides:
+        found |= dict(zip(sides, work.compare(list(sides.values())), strict=True))
+    return [found[order] for order in range(len(paths))]
+
+
+@dataclass(slots=True, eq=False)
+class _Work:
+    """A reference, and what to do with each encode of it."""
+
+    original: FileSegment
+    metrics: Sequence[MetricSpec]
+    options: Mapping[str, Options]
+    settings: Settings
+    progress: Progress
+
+    @property
+    def threads(self) -> int:
+        return self.settings.threads or os.cpu_count() or 1
+
+    def side(self, segment: FileSegment, seen: VideoFormat) -> _Side:
+        """Look at an encode before scoring.
+
+        Args:
+            segment: The encode.
+            seen: Format of the reference's first frame.
+
+        Raises:
+            SourceError: it can't be read.
+            UnsupportedFormat: it can't be compared with the reference.
+            CannotAlign: nobody can tell which frames belong together.
+        """
+        announced = segment.announced()
+        segment.duration = announced or Fraction(0)
+        _match(segment, self.original, seen)
+        side = _Side(segment.path, segment, announced, Sync(0.0, 0, "pts"))
+        self._synchronise(side)
+        return side
+
+    def compare(self, sides: Sequence[_Side]) -> list[Compared]:
+        """Score encodes in one pass; those whose times hide lost or added frames once more, where the pictures decide."""
+        began = monotonic()
+        with ExitStack() as stack:
+            executor = stack.enter_context(ThreadPoolExecutor(self.threads, "score")) if self.threads > 1 else None
+            requests = [(spec.name, self.options.get(spec.name, {})) for _ in sides for spec in self.metrics]
+            scorers = create_all(requests)
+            encodes, trackers = [], []
+            for order, side in enumerate(sides):
+                panel = Panel(
+                    side.segment.stream,
+                    scorers[order * len(self.metrics) : (order + 1) * len(self.metrics)],
+                    executor,
+                    AHEAD * self.threads,
+                    on_refused=side.refused.__setitem__,
+                )
+                stack.callback(panel.close)
+                trackers.append(Tracker(side.sync.offset, side.areas))
+                encodes.append(self._encode(side, panel, trackers[-1]))
+            follower = Follower()
+            end = max(side.segment.duration for side in sides)
+            Comparison(
+                self.original,
+                encodes,
+                Converter().convert,
+                self.threads,
+                retime=self._retime,
+                watch=partial(_tell, [follower.see, *(tracker.reference for tracker in trackers)]),
+                progress=lambda moment: self.progress(moment, end),
+            ).run()
+        return [
+            self._compared(side, encode, tracker, follower, monotonic() - began)
+            for side, encode, tracker in zip(sides, encodes, trackers, strict=True)
+        ]
+
+    def _encode(self, side: _Side, panel: Panel, tracker: Tracker) -> Encode:
+        return Encode(
+            side.segment,
+            panel,
+            Converter(self.settings.scaling).convert,
+            partial(common_format, depth=self.settings.bit_depth),
+            self.settings.sampler(side.segment.stream),
+            Fraction(side.sync.offset).limit_denominator(1_000_000),
+            side.moments,
+            retime=self._retime,
+            limit=self.settings.frames,
+            watch=partial(_tell, [side.follower.see, tracker.distorted]),
         )
-        comparison.run()
-        uneven = tuple(_uneven(reference, original_times))
-        for order, side in sides.items():
-            try:
-                scores = _scores(side, original, metrics, settings, now, monotonic() - began)
-                scores = replace(scores, flags=(*scores.flags, *_uneven(side.path, side.times), *uneven))
-                results[order] = Compared(side.path, scores)
-            except VqmonError as error:
-                results[order] = Compared(side.path, error=error)
-    return [results[order] for order in range(len(paths))]
+
+    @property
+    def _retime(self) -> Callable[[Iterator[Frame]], Iterator[Frame]]:
+        return at_rate(self.settings.rate) if self.settings.rate is not None else as_they_are
+
+    def _synchronise(self, side: _Side) -> None:
+        """Find out how an encode lies beside the reference, as far as that is asked for and can be told before scoring.
+
+        Raises:
+            SourceError: a file can't be read.
+            CannotAlign: the pictures don't tell.
+        """
+        wanted = self.settings.sync
+        if isinstance(wanted, Fraction):
+            side.sync = Sync(float(wanted), 0, "given")
+        elif wanted == "auto":
+            found = find_offset(side.segment, self.original, window=self.settings.window, threads=self.threads)
+            if not found.sure and not self.settings.force:
+                raise CannotAlign(
+                    f"{side.path}: can't tell which frames of {self.original.path} it shows ({found.reason}; confidence "
+                    f"{found.confidence:.2f}); give the offset as --sync SECONDS, look further with --sync-window, or take "
+                    "the best guess with --force"
+                )
+            side.sync = Sync(found.offset, found.offset_frames, "content", found.confidence, found.second_best)
+            if found.letterbox:
+                side.areas = found.bars[0].area, found.bars[1].area
+
+    def _compared(self, side: _Side, encode: Encode, tracker: Tracker, follower: Follower, seconds: float) -> Compared:
+        try:
+            result = self._result(side, encode, seconds)
+        except VqmonError as error:
+            return Compared(side.path, error=error)
+        track = tracker.result() if self._is_followed(encode) else None
+        if track is not None and track.shifted and side.sync.mode == "content" and not side.moments:
+            # its times hide lost or added frames: once more, paired by the pictures
+            side.sync, side.moments = paired_by_pictures(side.sync, track, follower.times)
+            side.follower, side.refused = Follower(), {}
+            return self.compare([side])[0]
+        seen = Seen(side.segment, self.original, side.announced, encode, side.follower, follower, track)
+        flags = [*flags_of(seen, result.segment, self.settings, side.sync)]
+        flags += [Flag("refused", detail) for detail in dict.fromkeys(side.refused.values())]
+        flags += silent(self.metrics, result, side.refused)
+        if not result.scores:
+            why = "; ".join(flag.detail for flag in flags) or "no frame was sampled"
+            return Compared(side.path, error=UnsupportedFormat(f"{side.path}: nothing could be scored: {why}"))
+        compared = next((target for target in encode.formats.values() if target is not None), result.segment.format)
+        sync = completed_sync(side.sync, track, self.original.decoding.frame_rate if self.original.decoding else 0.0)
+        return Compared(
+            side.path,
+            FileScores(side.path, self.original.path, tuple(self.metrics), result, tuple(flags), sync, compared),
+        )
+
+    def _is_followed(self, encode: Encode) -> bool:
+        """Whether enough was seen to tell which frames are shown: all frames, in some size."""
+        sizes = [(side.width, side.height) for formats in encode.formats for side in formats]
+        large = all(width >= FOLLOWED[0] and height >= FOLLOWED[1] for width, height in sizes)
+        return large and not encode.sampler.keyframes_only
+
+    def _result(self, side: _Side, encode: Encode, seconds: float) -> SegmentResult:
+        """One file's scores.
+
+        Raises:
+            SourceError: it can't be read, or has no pictures or none at the reference's times.
+        """
+        decoded = encode.decoded
+        if encode.error is not None:
+            raise encode.error
+        if decoded is None or not decoded.frames_decoded:
+            raise SourceError(f"{side.path}: no picture could be decoded", reason="decode")
+        if self.original.decoding is None or not self.original.decoding.frames_decoded:
+            raise SourceError(f"{self.original.path}: no picture could be decoded", reason="decode")
+        if not encode.sampled:
+            raise SourceError(
+                f"{side.path} has {decoded.frames_decoded} frames and none of them was to be scored; begin earlier "
+                "(--start-offset) or sample more"
+            )
+        if not encode.paired and not side.refused:
+            raise SourceError(
+                f"no frame of {side.path} is shown at the time of a frame of {self.original.path}; nothing to compare"
+            )
+        announced = Segment(
+            stream=side.segment.stream,
+            rendition="main",
+            sequence=0,
+            started_at=side.segment.started_at,
+            duration=side.segment.duration,
+            bytes=side.segment.size,
+        )
+        facts = completed(announced, decoded, sampled=encode.sampled, paired=encode.paired)
+        models = {feature.name: spec.model for spec in self.metrics for feature in spec.features}
+        return SegmentResult(
+            facts,
+            pool_segment(facts, encode.panel.scores, models),
+            tuple(sorted(encode.panel.scores, key=lambda score: score.index)),
+            seconds,
+            encode.panel.failed,
+        )
+
+
+def paired_by_pictures(sync: Sync, track: Track, times: Sequence[Fraction]) -> tuple[Sync, dict[int, Fraction]]:
+    """``sync`` with the offset at the start of the file, and the reference time of each frame by its index.
+
+    Args:
+        sync: With the offset that most of the file has.
+        track: Which reference frame each frame shows.
+        times: When the reference's frames are shown.
+    """
+    ordered = sorted(times)
+    known = {index: partner for index, partner in enumerate(track.partners.tolist()) if partner >= 0}
+    first = next((index for index in known if track.expected[index] >= 0), None)
+    if first is not None:
+        usual = int(track.expected[first])
+        moved = float(ordered[known[first]] - ordered[usual])
+        sync = replace(sync, offset=sync.offset + moved, offset_frames=sync.offset_frames + known[first] - usual)
+    return sync, {index: ordered[partner] for index, partner in known.items()}
+
+
+def completed_sync(sync: Sync, track: Track | None, rate: float) -> Sync:
+    """``sync`` with what following the pictures counted.
+
+    Args:
+        sync: As it was before scoring.
+        track: What was counted, if anything.
+        rate: Frames per second of the reference.
+    """
+    if sync.mode == "given":
+        sync = replace(sync, offset_frames=round(sync.offset * rate))
+    if track is None:
+        return sync
+    return replace(sync, matched=track.matched, dropped=track.dropped, duplicated=track.duplicated, frozen=track.frozen)
+
+
+def _tell(listeners: Sequence[Callable[[Frame], None]], frame: Frame) -> None:
+    for listener in listeners:
+        listener(frame)
 
 
 def _match(segment: FileSegment, original: FileSegment, seen: VideoFormat) -> None:
@@ -176,91 +357,3 @@ def _match(segment: FileSegment, original: FileSegment, seen: VideoFormat) -> No
         check(own, seen)
     except UnsupportedFormat as error:
         raise UnsupportedFormat(f"{segment.path}: {error}") from error
-
-
-def _scores(
-    side: _Side, original: FileSegment, metrics: Sequence[MetricSpec], settings: Settings, now: datetime, seconds: float
-) -> FileScores:
-    """One file's part of the comparison.
-
-    Raises:
-        SourceError: it can't be read, or has no pictures or none at the reference's times.
-        UnsupportedFormat: no metric could take its pictures.
-    """
-    encode, decoded = side.encode, side.encode.decoded
-    if encode.error is not None:
-        raise encode.error
-    if decoded is None or not decoded.frames_decoded:
-        raise SourceError(f"{side.path}: no picture could be decoded", reason="decode")
-    if original.decoding is None or not original.decoding.frames_decoded:
-        raise SourceError(f"{original.path}: no picture could be decoded", reason="decode")
-    if not encode.paired and not side.refused:
-        raise SourceError(f"no frame of {side.path} is shown at the time of a frame of {original.path}; nothing to compare")
-    announced = Segment(
-        stream=side.segment.stream,
-        rendition="main",
-        sequence=0,
-        started_at=now,
-        duration=side.segment.duration,
-        bytes=side.segment.size,
-    )
-    facts = completed(announced, decoded, sampled=encode.sampled, paired=encode.paired)
-    models = {feature.name: spec.model for spec in metrics for feature in spec.features}
-    result = SegmentResult(
-        facts,
-        pool_segment(facts, encode.panel.scores, models),
-        tuple(sorted(encode.panel.scores, key=lambda score: score.index)),
-        seconds,
-        encode.panel.failed,
-    )
-    flags = tuple(_flags(side, original, settings, facts))
-    flags += tuple(Flag("refused", detail) for detail in dict.fromkeys(side.refused.values()))
-    flags += tuple(silent(metrics, result, side.refused))
-    if not result.scores:
-        why = "; ".join(flag.detail for flag in flags) or "no frame was sampled"
-        raise UnsupportedFormat(f"{side.path}: nothing could be scored: {why}")
-    compared = next((target for target in encode.formats.values() if target is not None), facts.format)
-    return FileScores(side.path, original.path, tuple(metrics), result, flags, Sync(0.0, 0, "pts"), compared)
-
-
-def _note(times: list[Fraction], frame: Frame) -> None:
-    times.append(frame.pts)
-
-
-def _uneven(path: str, times: Sequence[Fraction]) -> Iterator[Flag]:
-    """Whether frames come at uneven times."""
-    found = cadence(times)
-    if found is not None and found.variable:
-        yield Flag("vfr", f"{path} has a {found}; frames are paired by their times")
-
-
-def _flags(side: _Side, original: FileSegment, settings: Settings, facts: Segment) -> Iterator[Flag]:
-    """What the reader of a comparison should know about the two files."""
-    if facts.decode_errors:
-        detail = f"{side.path}: {facts.decode_errors} of {facts.frames_expected} frames could not be decoded"
-        yield Flag("damaged", detail)
-    whole = settings.frames is None and not settings.shortest and not side.encode.sampler.keyframes_only
-    if whole and side.announced is not None:
-        yield from truncation(side.segment, side.announced)
-    if 0 < facts.frames_paired < facts.frames_sampled and not settings.shortest:
-        missing = facts.frames_sampled - facts.frames_paired
-        yield Flag("unpaired", f"{missing} of {facts.frames_sampled} frames have no reference frame at their time; left out")
-    reference = original.decoding
-    if reference is None or side.segment.decoding is None:
-        return
-    if reference.decode_errors:
-        yield Flag(
-            "reference_damaged",
-            f"the reference {original.path} is damaged: {reference.decode_errors} frames could not be decoded, and those "
-            "that refer to them may be wrong",
-        )
-    if whole:
-        end = original.duration or original.span()[1]
-        rest = end - (side.segment.decoding.end or Fraction(0))
-        if rest > facts.duration / max(facts.frames_decoded, 1):
-            detail = f"{original.path} goes on for {float(rest):.2f} s after the end of {side.path}; that was not compared"
-            yield Flag("shorter", detail)
-    for (distorted, beside), target in side.encode.formats.items():
-        if target is not None:
-            for name, detail in differences(distorted, beside, target, scaling=settings.scaling):
-                yield Flag(name, f"{side.path}: {detail}")

@@ -63,6 +63,8 @@ class Delivery:
         for chosen in (self.output_format, self.printed):
             if chosen is not None and chosen not in FORMATS:
                 raise UnknownName("output format", chosen, FORMATS)
+        if self.report is not None and self.report == self.output:
+            raise ConfigError(f"both the scores and the report would go to {self.report}; give one of them another name")
         for path in (self.output, self.report):
             if path is not None and path != STDOUT:
                 try_writing(path)

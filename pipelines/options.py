@@ -32,6 +32,17 @@ Fps = Annotated[
     float | None,
     Option("--fps", metavar="R", min=0.001, help="Compare at so many frames a second, whatever the files have."),
 ]
+SyncMode = Annotated[
+    str,
+    Option(
+        "--sync",
+        metavar="auto|none|SECONDS",
+        help="Find the offset between the files by their pictures; or trust their times; or give it: "
+        "positive where the encode starts later in the reference.",
+    ),
+]
+SyncWindow = Annotated[float, Option("--sync-window", metavar="SECONDS", min=0.1, help="Largest offset to look for.")]
+Force = Annotated[bool, Option("--force", help="Take the best offset even where the pictures can't tell.")]
 Scaling = Annotated[
     str, Option("--scaling", "-s", metavar="NAME", help="How a smaller or larger encode comes to the reference's size.")
 ]

@@ -267,3 +267,8 @@ def test_depths() -> None:
     assert [parse_depth(text) for text in ("auto", "8", "10", "12")] == [0, 8, 10, 12]
     with pytest.raises(ConfigError, match="--bitdepth is '9'; expected one of auto, 8, 10, 12, 16"):
         parse_depth("9")
+
+
+def test_a_start_after_the_end_is_named(clips: Path) -> None:
+    with pytest.raises(SourceError, match=r"b-frames\.mp4 has 50 frames and none of them was to be scored; begin earlier"):
+        compare(clips / "b-frames.mp4", clips / "reference.mp4", settings=Settings(start=Fraction(9)))

@@ -158,6 +158,11 @@ def test_standard_output_is_one_thing(tmp_path: Path) -> None:
     assert delivery.printed == "json"
 
 
+def test_two_things_do_not_go_into_one_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="both the scores and the report would go to"):
+        Delivery(tmp_path / "a.html", report=tmp_path / "a.html").check()
+
+
 def test_an_unknown_format_is_answered_with_what_is_near() -> None:
     with pytest.raises(UnknownName, match="no output format 'ndjsn'; did you mean ndjson"):
         Delivery(output_format="ndjsn").check()
