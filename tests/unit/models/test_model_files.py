@@ -137,16 +137,48 @@ def test_a_file_by_path_is_called_by_its_name(tmp_path: Path) -> None:
     assert opened.name == "studio_v2"
 
 
-@pytest.mark.parametrize("name", files.KNOWN)
+V0 = ["adm2", "motion2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3"]
+V1 = ["adm3", "cambi", "motion3", "speed_chroma_uv"]
+
+
+@pytest.mark.parametrize("name", [name for name in files.KNOWN if name != "vmaf_b_v0.6.3"])
 def test_known_models_are_installed_and_whole(name: str) -> None:
     opened = files.open_model(name)
     assert opened.name == name
-    assert sorted(feature.name for feature in opened.features) == [
-        "adm2", "motion2", "vif_scale0", "vif_scale1", "vif_scale2", "vif_scale3"
-    ]  # fmt: skip
+    assert sorted(feature.name for feature in opened.features) == (V0 if "v0.6.1" in name else V1)
     limited = {dict(feature.options).get(f"{feature.name[:3]}_enhn_gain_limit") for feature in opened.features}
-    assert (1.0 in limited) is name.endswith("neg")
+    assert (1.0 in limited) is (name.endswith("neg") or "v1" in name)
     assert opened.features == files.open_model(f"version={name}").features
+
+
+def test_the_models_of_v1_differ_in_how_the_picture_is_watched() -> None:
+    """Distance, display, frame rate and scale; the regression is the same."""
+    opened = {name: files.open_model(name) for name in files.KNOWN if "v1" in name}
+    assert len({model.regression.vectors.tobytes() for model in opened.values()}) == 1
+    assert len({model.features for model in opened.values()}) == len(opened) == 8
+    assert {model.clip for name, model in opened.items() if name.endswith("3d0h_2160")} == {(0.0, 110.0)}
+    assert {model.chroma_correction for model in opened.values()} == {120.0}
+    assert all(model.transform is not None for model in opened.values())
+
+
+def test_a_chroma_difference_of_exactly_nothing_is_corrected() -> None:
+    """It stands for planes that could not be measured; what is lost of luma takes its place."""
+    corrected = files.open_model("vmaf_v1.0.16_3d0h")
+    cambi, detail, motion = 1.0, 0.9, 2.0
+    assert [feature.name for feature in corrected.features] == ["cambi", "speed_chroma_uv", "adm3", "motion3"]
+    expected = corrected.predict([cambi, 120 * (1 - detail), detail, motion])
+    assert corrected.predict([cambi, 0.0, detail, motion]) == expected
+    assert abs(corrected.predict([cambi, 1e-9, detail, motion]) - expected) > 1
+    with pytest.raises(ConfigError, match="corrects speed_chroma_uv by adm3 without having both"):
+        model(chroma_correction_parameter=120.0)
+
+
+def test_options_may_be_words_and_truths_but_nothing_deeper() -> None:
+    names = ["Speed_chroma_feature_speed_chroma_uv_score", "VMAF_integer_feature_motion3_score"]
+    options: list[dict[str, Any]] = [{"speed_prescale_method": "bilinear"}, {"motion_moving_average": True}]
+    assert [dict(feature.options) for feature in model(feature_names=names, feature_opts_dicts=options).features] == options
+    with pytest.raises(ConfigError, match="is no value of an option"):
+        model(feature_names=names, feature_opts_dicts=[{"speed_prescale": [1]}, {}])
 
 
 def test_a_wrong_name_is_answered_with_a_near_one() -> None:
@@ -162,13 +194,12 @@ def test_a_changed_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         files.open_model("vmaf_v0.6.1")
 
 
-def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def absent(name: str) -> None:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(files, "files", absent)
-    with pytest.raises(ConfigError, match="pip install ffmpeg-quality-metrics"):
-        files.open_model("vmaf_v0.6.1")
-    monkeypatch.setattr(files, "files", lambda name: [])
-    with pytest.raises(ConfigError, match=r"has no vmaf_v0\.6\.1\.json"):
-        files.open_model("vmaf_v0.6.1")
+    monkeypatch.setattr(files, "fetched_folder", lambda: tmp_path)
+    for installed in (absent, lambda _: []):
+        monkeypatch.setattr(files, "files", installed)
+        with pytest.raises(ConfigError, match=r"vmaf_v0\.6\.1\.json, is neither .* run `vqmon models fetch vmaf_v0\.6\.1`"):
+            files.open_model("vmaf_v0.6.1")
