@@ -16,7 +16,7 @@ from rich.text import Text
 
 from monitor.scorers import feature
 from pipelines.pooling import Pooled, heading
-from pipelines.wording import aligned, how, labels, moment, pairing, printable
+from pipelines.wording import aligned, how, labels, moment, pairing, printable, rate
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderResult
@@ -57,8 +57,8 @@ def file_progress(path: str, *, quiet: bool) -> Iterator[Callable[[Fraction, Fra
             nonlocal frames
             frames += 1
             elapsed = bars.tasks[0].elapsed
-            rate = f"{frames / elapsed:.3g} a second" if elapsed else ""
-            bars.update(task, completed=float(reached), total=float(end) or None, frames=frames, rate=rate)
+            speed = rate(frames, elapsed) if elapsed else ""
+            bars.update(task, completed=float(reached), total=float(end) or None, frames=frames, rate=speed)
 
         yield advance
 

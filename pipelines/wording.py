@@ -33,8 +33,14 @@ def how(scores: FileScores) -> str:
         done = f"{facts.frames_paired} of {facts.frames_sampled} frames compared"
     else:
         done = f"{facts.frames_sampled} of {facts.frames_decoded} frames scored"
-    speed = f", {facts.frames_sampled / result.score_seconds:.3g} a second" if result.score_seconds > 0 else ""
+    speed = f", {rate(facts.frames_sampled, result.score_seconds)}" if result.score_seconds > 0 else ""
     return f"{facts.codec} {facts.format}, {done} in {result.score_seconds:.1f} s{speed}"
+
+
+def rate(frames: int, seconds: float) -> str:
+    """Frames a second, three digits or the whole number."""
+    value = frames / seconds
+    return f"{value:.0f} a second" if value >= 1000 else f"{value:.3g} a second"
 
 
 def pairing(sync: Sync) -> str:

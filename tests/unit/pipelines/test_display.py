@@ -17,7 +17,7 @@ from monitor.scorers import specs
 from monitor.types import Score, Segment, SegmentResult, Sync, VideoFormat
 from pipelines.display import FileTable, file_progress
 from pipelines.files import FileScores, Flag
-from pipelines.wording import moment
+from pipelines.wording import moment, rate
 from tests.unit.pipelines.scored import scores, spoilt
 
 EVERYTHING = {feature.name: spec.model for spec in specs() for feature in spec.features}
@@ -172,6 +172,13 @@ def test_the_worst_frame_is_named_where_there_is_a_worst() -> None:
 )
 def test_moments_are_for_people(seconds: float, shown: str) -> None:
     assert moment(Fraction(seconds)) == shown
+
+
+@pytest.mark.parametrize(
+    ("frames", "seconds", "shown"), [(75, 0.05, "1500 a second"), (100, 3.0, "33.3 a second"), (9, 4.0, "2.25 a second")]
+)
+def test_speeds_have_no_exponent(frames: int, seconds: float, shown: str) -> None:
+    assert rate(frames, seconds) == shown
 
 
 @pytest.mark.parametrize(
