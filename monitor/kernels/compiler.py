@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+import numpy as np
 from numba import njit
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 
@@ -14,6 +15,9 @@ R = TypeVar("R")
 
 SUMS_MAY_REORDER = frozenset({"reassoc", "contract", "arcp", "nsz"})
 """Fast-math flags of kernels that add up floats. Never ``nnan`` or ``ninf``: with those a NaN test may be dropped."""
+
+BELOW_32 = np.uint32(31)
+"""``shift & BELOW_32`` is what it was, and tells LLVM so: it then shifts uint32 as such, not in lanes of 64 bits."""
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.kernels.compiler import kernel
+from monitor.kernels.compiler import BELOW_32, kernel
 from monitor.kernels.fir import LANES, Pairs, pair_sums, tap_pairs, two_pair_sums
 from monitor.kernels.information import FLAT, OTHERS, QUANTITIES, add_information
 from monitor.kernels.vectors import WIDTH
@@ -45,8 +45,6 @@ OFFSET = -(1 << 31)
 HALF = np.uint16(0x8000)
 PART = 480
 """Even pixels of a row that are filtered across and counted at a time: what belongs to them fits the nearest cache."""
-BITS = np.uint32(31)
-"""Keeps shifts of 32-bit numbers below 32, as they are: LLVM then need not fear for larger ones."""
 
 
 Totals = NDArray[np.int64]
@@ -145,7 +143,7 @@ def _load_products(
     for i in range(np.uint64(one_upper.size)):
         upper = np.uint32(np.uint32(one_upper[i]) * np.uint32(other_upper[i]))
         lower = np.uint32(np.uint32(one_lower[i]) * np.uint32(other_lower[i]))
-        high[i] = ((upper >> (shift & BITS)) | ((lower >> (shift & BITS)) << np.uint32(16))) ^ np.uint32(0x8000_8000)
+        high[i] = ((upper >> (shift & BELOW_32)) | ((lower >> (shift & BELOW_32)) << np.uint32(16))) ^ np.uint32(0x8000_8000)
         if shift:
             low[i] = ((upper & mask) | ((lower & mask) << np.uint32(16))) ^ np.uint32(0x8000_8000)
 
@@ -153,7 +151,7 @@ def _load_products(
 @kernel()
 def _store_means(line: NDArray[np.uint16], sums: NDArray[np.uint32], shift: np.uint32, offset: np.uint16) -> None:
     for i in range(np.uint64(line.size)):
-        line[i] = np.uint16(sums[i] >> (shift & BITS)) ^ offset
+        line[i] = np.uint16(sums[i] >> (shift & BELOW_32)) ^ offset
 
 
 @kernel()
@@ -166,7 +164,7 @@ def _store_squares(
 ) -> None:
     """Put both parts of mean products together, 2**31 too low, and split them at the 16th bit."""
     for i in range(np.uint64(high_line.size)):
-        total = np.uint32(np.uint64(high[i]) + np.uint64(low[i] >> (shift & BITS))) if shift else high[i]
+        total = np.uint32(np.uint64(high[i]) + np.uint64(low[i] >> (shift & BELOW_32))) if shift else high[i]
         high_line[i] = np.uint16(total >> np.uint32(16))
         low_line[i] = np.uint16(total & np.uint32(0xFFFF)) ^ HALF
 

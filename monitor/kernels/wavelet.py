@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.kernels.compiler import kernel
+from monitor.kernels.compiler import BELOW_32, kernel
 from monitor.kernels.fir import pair_sums, tap_pairs, two_pair_sums
 from monitor.types import Plane
 
@@ -64,18 +64,18 @@ def samples_down(
         for i in range(np.uint64(width)):
             lane_row[i] = (np.uint32(upper[i]) | (np.uint32(lower[i]) << np.uint32(16))) ^ np.uint32(0x8000_8000)
     offsets = np.array([row % 2 * lanes, (row + 1) % 2 * lanes])
-    shift = np.int32(depth)
+    shift = np.uint32(depth)  # of unsigned numbers: what it leaves above int16 is dropped
     of_low = np.int32(LOW_SUM * 32768 - (LOW_SUM << (depth - 1)))
     if details:
         two_pair_sums(raw[0], raw[1], ring.view(np.int32), offsets, LOW_PAIRS, HIGH_PAIRS, width, 1 << (depth - 1))
         sums = raw[1]
         for i in range(np.uint64(width)):
-            high[i] = np.int16(sums[i] >> shift)
+            high[i] = np.int16(np.uint32(sums[i]) >> (shift & BELOW_32))
     else:
         pair_sums(raw[0], ring.view(np.int32), offsets, LOW_PAIRS, width, 1 << (depth - 1))
     sums = raw[0]
     for i in range(np.uint64(width)):
-        low[i] = np.int16(np.int32(sums[i] + of_low) >> shift)
+        low[i] = np.int16(np.uint32(sums[i] + of_low) >> (shift & BELOW_32))
 
 
 @kernel()
@@ -103,23 +103,23 @@ def down(picture: NDArray[np.int32], row: int, shift: int, low: NDArray[np.int32
     height = picture.shape[0]
     p0, p1 = picture[edge(2 * row - 1, height)], picture[edge(2 * row, height)]
     p2, p3 = picture[edge(2 * row + 1, height)], picture[edge(2 * row + 2, height)]
-    half = np.int64((1 << shift) >> 1)
+    half, bits = np.int64((1 << shift) >> 1), np.uint64(shift)
     for i in range(np.uint64(p0.size)):
         a, b, c, d = np.int64(p0[i]), np.int64(p1[i]), np.int64(p2[i]), np.int64(p3[i])
-        low[i] = np.int32((T0 * a + T1 * b + T2 * c + T3 * d + half) >> shift)
-        high[i] = np.int32((T3 * a - T2 * b + T1 * c - T0 * d + half) >> shift)
+        low[i] = np.int32(np.uint64(T0 * a + T1 * b + T2 * c + T3 * d + half) >> bits)
+        high[i] = np.int32(np.uint64(T3 * a - T2 * b + T1 * c - T0 * d + half) >> bits)
 
 
 @kernel()
 def across(line: NDArray[np.int32], shift: int, low: NDArray[np.int32], high: NDArray[np.int32]) -> None:
     """Horizontal pass over a row of ``down``, placed as for ``samples_across``."""
-    half = np.int64((1 << shift) >> 1)
+    half, bits = np.int64((1 << shift) >> 1), np.uint64(shift)
     for i in range(np.uint64(low.size)):
         at = np.uint64(2) * i
         a, b = np.int64(line[at]), np.int64(line[at + np.uint64(1)])
         c, d = np.int64(line[at + np.uint64(2)]), np.int64(line[at + np.uint64(3)])
-        low[i] = np.int32((T0 * a + T1 * b + T2 * c + T3 * d + half) >> shift)
-        high[i] = np.int32((T3 * a - T2 * b + T1 * c - T0 * d + half) >> shift)
+        low[i] = np.int32(np.uint64(T0 * a + T1 * b + T2 * c + T3 * d + half) >> bits)
+        high[i] = np.int32(np.uint64(T3 * a - T2 * b + T1 * c - T0 * d + half) >> bits)
 
 
 @kernel()
