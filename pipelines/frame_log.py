@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from monitor.aggregation import pools as pool_values
 from monitor.scorers import feature
+from monitor.scorers.psnr import psnr
 from monitor.types import POOLS, json_number
 from pipelines.pooling import Pooled
 
@@ -64,6 +65,21 @@ class FrameLog:
         """Frames scored in a second of this machine's time; ``None`` when unknown."""
         result = self.scores.result
         return result.segment.frames_sampled / result.score_seconds if result.score_seconds else None
+
+    def aggregates(self) -> dict[str, float]:
+        """libvmaf's ``aggregate_metrics``: PSNR of the mean squared error of all frames, ``apsnr_y`` ...
+
+        A frame at PSNR's cap counts as without error, as one is.
+        """
+        form = self.scores.format
+        found = {}
+        for name in self.features:
+            if form is not None and feature(name)[0].name in ("psnr", "psnr_avg"):
+                cap = psnr(0, 1, form.bit_depth)
+                levels = [score.value for score in self._pooled.frames(name)]
+                error = sum(10.0 ** (-level / 10.0) for level in levels if level < cap) / len(levels)
+                found[f"a{name}"] = min(-10.0 * math.log10(error), cap) if error else cap
+        return found
 
     def pooled(self, name: str) -> dict[str, float]:
         """Pools of a feature by name: libvmaf's four, then the others; NaN where one is not defined."""

@@ -72,6 +72,7 @@ def _json_lines(log: FrameLog) -> Iterator[str]:
         yield "    }," if at < len(log.features) - 1 else "    }"
     yield "  },"
     yield '  "aggregate_metrics": {'
+    yield from _members(((name, _json(value)) for name, value in log.aggregates().items()), 4)
     yield "  },"
     facts = json.dumps(log.facts(), indent=2, allow_nan=False)
     yield from facts.splitlines()[1:-1]
@@ -112,7 +113,7 @@ def _xml_lines(log: FrameLog) -> Iterator[str]:
         counts = {key: f"{value:g}" for key, value in log.coverage(name).items()}
         yield f"    {_element('metric', {'name': name, **_numbers(log.pooled(name)), **counts})}"
     yield "  </pooled_metrics>"
-    yield "  <aggregate_metrics />"
+    yield f"  {_element('aggregate_metrics', _numbers(log.aggregates()))}"
     yield f"  {_element('files', {key: str(facts[key]) for key in ('distorted', 'reference') if key in facts})}"
     for score in log.scores.result.scores:
         yield f"  {_element('model', {'feature': score.feature, 'name': score.model})}"

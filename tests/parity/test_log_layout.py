@@ -53,8 +53,8 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run(folder, "-f", "lavfi", "-i", "testsrc2=s=320x192:r=25:d=0.24", "-c:v", "ffv1", "ref.mkv")
     run(folder, "-i", "ref.mkv", "-vf", "noise=alls=12:all_seed=5", "-c:v", "ffv1", "dist.mkv")
     for kind in ("json", "xml", "csv"):
-        extractors = "|".join(f"name={name}" for name in FEATURES)
-        graph = f"libvmaf=log_fmt={kind}:log_path=log.{kind}:n_threads=1:model=version=vmaf_v0.6.1:feature={extractors}"
+        extractors = "|".join(f"name={name}" for name in FEATURES).replace("psnr|", r"psnr\:enable_apsnr=true|", 1)
+        graph = f"libvmaf=log_fmt={kind}:log_path=log.{kind}:n_threads=1:model=version=vmaf_v0.6.1:feature='{extractors}'"
         run(folder, "-i", "dist.mkv", "-i", "ref.mkv", "-lavfi", graph, "-f", "null", "-")
     return folder
 
@@ -133,6 +133,10 @@ def test_what_we_measure_is_written_as_libvmaf_writes_it(clips: Path) -> None:
     for name, pools in read["pooled_metrics"].items():
         if name in written["pooled_metrics"]:
             assert {pool: written["pooled_metrics"][name][pool] for pool in pools} == pools
+    assert {name: float(number) for name, number in written["aggregate_metrics"].items()} == pytest.approx(
+        {name: float(number) for name, number in read["aggregate_metrics"].items()}, abs=2e-6
+    )
+    assert set(read["aggregate_metrics"]) == {"apsnr_y", "apsnr_cb", "apsnr_cr"}
 
 
 def netflix_scores(path: Path) -> Mapping[str, list[float]]:

@@ -99,8 +99,10 @@ def test_psnr_is_ffmpegs(pixel_format: str, width: int, height: int, tmp_path: P
         timeout=60,
     )
     lines = (tmp_path / "stats").read_text().splitlines()
-    ours = scored("psnr", [FramePair(*pair) for pair in zip(distorted, reference, strict=True)])
-    for feature, label in (("psnr_y", "psnr_y"), ("psnr_cb", "psnr_u"), ("psnr_cr", "psnr_v")):
+    pairs = [FramePair(*pair) for pair in zip(distorted, reference, strict=True)]
+    ours = {**scored("psnr", pairs), **scored("psnr_avg", pairs)}
+    labels = {"psnr_y": "psnr_y", "psnr_cb": "psnr_u", "psnr_cr": "psnr_v", "psnr_avg": "psnr_avg"}
+    for feature, label in labels.items():
         theirs = [float(re.search(rf"{label}:([\d.]+|inf)", line)[1]) for line in lines]  # type: ignore[index]
         assert [round(value, 2) for value in ours[feature]] == pytest.approx(theirs, abs=0.0051)
 
