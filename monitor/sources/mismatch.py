@@ -12,9 +12,13 @@ from monitor.sources.pixels import matrices
 if TYPE_CHECKING:
     from monitor.types import VideoFormat
 
-ASPECT_TOLERANCE = Fraction(1, 100)
+ASPECT_ROUNDING = Fraction(1, 100)
 """How far apart two display aspects may be and count as one: sides are rounded to even samples (854x480). Where a side has
 fewer than a hundred samples, one sample more or less is more than that."""
+
+ASPECT_TOLERANCE = Fraction(3, 100)
+"""How far apart they may be and be compared all the same, which is said: encoders that want multiples of 16 make 640x352 of
+16:9, 2.3 % off, by squeezing or by cropping. Films in 1.85:1 are 4 % wider than 16:9."""
 
 SAMPLE_ASPECT_TOLERANCE = Fraction(1, 40)
 """The same for frames of one size, where nothing is scaled: 16:15 and 12:11 are two ways to write down the samples of PAL,
@@ -30,7 +34,7 @@ class Difference(NamedTuple):
     """Something about the formats of two videos that the reader of their comparison should know."""
 
     name: str
-    """One word for machines: scaled, sar, chroma, depth, range, matrix, transfer, primaries, interlaced, hdr."""
+    """One word for machines: scaled, sar, aspect, chroma, depth, range, matrix, transfer, primaries, interlaced, hdr."""
     detail: str
     """The same for people, to follow the name of the file."""
 
@@ -101,10 +105,13 @@ def differences(
         size, goal = f"{distorted.width}x{distorted.height}", f"{target.width}x{target.height}"
         yield Difference("scaled", f"{size} scaled to {goal} ({scaling})")
     old, new = distorted.sample_aspect or Fraction(1), reference.sample_aspect or Fraction(1)
-    if max(old / new, new / old) - 1 > ASPECT_TOLERANCE:
+    if max(old / new, new / old) - 1 > ASPECT_ROUNDING:
         yield Difference(
             "sar", f"samples {_shape(distorted.sample_aspect)}, those of its reference {_shape(reference.sample_aspect)}"
         )
+    if not _one_shape(distorted, reference, ASPECT_ROUNDING):
+        detail = f"shown {_shown(distorted)}, its reference {_shown(reference)}: scaled as if it were squeezed, not cropped"
+        yield Difference("aspect", detail)
     if _sampling(distorted) != _sampling(target):
         yield Difference("chroma", f"{_sampling(distorted)} converted to {_sampling(target)}")
     deepened = [
@@ -173,13 +180,13 @@ def _display_aspect(side: VideoFormat, sample_aspect: Fraction) -> Fraction:
     return sample_aspect * side.width / side.height
 
 
-def _one_shape(distorted: VideoFormat, reference: VideoFormat) -> bool:
+def _one_shape(distorted: VideoFormat, reference: VideoFormat, most: Fraction = ASPECT_TOLERANCE) -> bool:
     """Whether scaling keeps the shape of the picture; samples of unknown shape are square or like the other side's."""
     pairs = [(distorted.sample_aspect or Fraction(1), reference.sample_aspect or Fraction(1))]
     if not (distorted.sample_aspect and reference.sample_aspect):
         known = distorted.sample_aspect or reference.sample_aspect or Fraction(1)
         pairs.append((known, known))
     sides = distorted.width, distorted.height, reference.width, reference.height
-    tolerance = SAMPLE_ASPECT_TOLERANCE if sides[:2] == sides[2:] else max(ASPECT_TOLERANCE, Fraction(1, min(sides)))
+    tolerance = SAMPLE_ASPECT_TOLERANCE if sides[:2] == sides[2:] else max(most, Fraction(1, min(sides)))
     ratios = [_display_aspect(distorted, old) / _display_aspect(reference, new) for old, new in pairs]
     return any(max(ratio, 1 / ratio) - 1 <= tolerance for ratio in ratios)

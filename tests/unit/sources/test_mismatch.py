@@ -79,7 +79,13 @@ def test_sizes_of_one_shape_are_scaled(size: tuple[int, int]) -> None:
     assert found == ("scaled", f"{size[0]}x{size[1]} scaled to 1920x1080 (lanczos)")
 
 
-@pytest.mark.parametrize("size", [(1920, 800), (1440, 1080), (640, 352), (720, 576)])
+@pytest.mark.parametrize("size", [(640, 352), (320, 176)])
+def test_sizes_nearly_of_one_shape_are_scaled_and_that_is_told(size: tuple[int, int]) -> None:
+    check(sized(*size), HD)
+    assert names(sized(*size), HD) == ["scaled", "aspect"]
+
+
+@pytest.mark.parametrize("size", [(1920, 800), (1440, 1080), (1920, 1038), (720, 576)])
 def test_sizes_of_another_shape_are_refused(size: tuple[int, int]) -> None:
     text = refused(sized(*size), HD)
     assert f"can't compare {size[0]}x{size[1]} yuv420p, shown at {size[0] / size[1]:.3f}:1, with" in text
