@@ -135,6 +135,8 @@ class Panel:
     """Of the frames whose turn has come."""
     raised: set[str] = field(default_factory=set, init=False)
     """Metrics that failed on any frame."""
+    preparing_seconds: float = field(default=0.0, init=False)
+    """Spent on preparing metrics for formats, which compiles them the first time on a machine; by ``timer``."""
     _members: list[Member] = field(init=False)
     _waiting: deque[_Waiting] = field(default_factory=deque, init=False)
     _skipped: tuple[Frame | None, tuple[Frame, ...]] = field(default=(None, ()), init=False)
@@ -217,8 +219,10 @@ class Panel:
             return not member.idle
         self._drain()
         self._flush(member)
+        began = self.timer()
         with self._guarded(member):
             member.prepare(item.format)
+        self.preparing_seconds += self.timer() - began
         return not member.idle
 
     def _work(self, items: Sequence[tuple[Member, Frame | FramePair]]) -> Future[None] | None:

@@ -45,6 +45,9 @@ AHEAD = 2
 FOLLOWED = (128, 72)
 """Smallest width and height of pictures that are followed: of smaller ones signatures say too little."""
 
+VMAF_V1 = "vmaf_v1."
+"""How libvmaf's names of VMAF v1's models begin."""
+
 SECOND_LOOK = 12
 """Frames to look at where the first ones do not agree on being interlaced."""
 
@@ -168,6 +171,7 @@ class _Work:
                     executor,
                     AHEAD * self.threads,
                     on_refused=side.refused.__setitem__,
+                    timer=monotonic,
                 )
                 stack.callback(panel.close)
                 trackers.append(Tracker(side.sync.offset, side.areas))
@@ -183,8 +187,9 @@ class _Work:
                 watch=partial(_tell, [follower.see, *(tracker.reference for tracker in trackers)]),
                 progress=lambda moment: self.progress(moment, end),
             ).run()
+            seconds = monotonic() - began - sum(encode.panel.preparing_seconds for encode in encodes)
         return [
-            self._compared(side, encode, tracker, follower, monotonic() - began)
+            self._compared(side, encode, tracker, follower, seconds)
             for side, encode, tracker in zip(sides, encodes, trackers, strict=True)
         ]
 
@@ -193,7 +198,7 @@ class _Work:
             side.segment,
             panel,
             Converter(self.settings.scaling).convert,
-            partial(common_format, depth=self.settings.bit_depth),
+            self._target,
             self.settings.sampler(side.segment.stream),
             Fraction(side.sync.offset).limit_denominator(1_000_000),
             side.moments,
@@ -201,6 +206,14 @@ class _Work:
             limit=self.settings.frames,
             watch=partial(_tell, [side.follower.see, tracker.distorted]),
         )
+
+    def _target(self, distorted: VideoFormat, reference: VideoFormat) -> VideoFormat:
+        """The format to compare in. VMAF v1 sees pictures that are scaled at ten bits at least, as its authors advise."""
+        depth = self.settings.bit_depth
+        scaled = (distorted.width, distorted.height) != (reference.width, reference.height)
+        if not depth and scaled and any(spec.trained.startswith(VMAF_V1) for spec in self.metrics):
+            depth = max(10, distorted.bit_depth, reference.bit_depth)
+        return common_format(distorted, reference, depth)
 
     @property
     def _retime(self) -> Callable[[Iterator[Frame]], Iterator[Frame]]:

@@ -71,9 +71,11 @@ class Delivery:
 
     def show(self, *files: FileScores) -> None:
         """Print a table and what the reader should know."""
-        if not self.quiet and self.printed is None:
+        table = not self.quiet and self.printed is None
+        if table:
             Console().print(FileTable(*files, pools=self.pools))
-        for warning in dict.fromkeys(warning for scores in files for warning in scores.warnings):
+        said = {flag.detail: None for scores in files for flag in scores.flags if not (table and flag.spoils)}
+        for warning in said:  # what spoils the numbers stands under the table
             complain(f"warning: {warning}")
 
     def write(self, scored: Sequence[FileScores]) -> None:

@@ -34,6 +34,9 @@ for stays."""
 GAP = 2
 """Blanks between columns."""
 
+PREPARING = "preparing; the first time on a machine metrics are compiled"
+"""What the progress bar says until the first frame is scored."""
+
 
 @contextmanager
 def file_progress(path: str, *, quiet: bool) -> Iterator[Callable[[Fraction, Fraction], None]]:
@@ -50,11 +53,13 @@ def file_progress(path: str, *, quiet: bool) -> Iterator[Callable[[Fraction, Fra
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(path, total=None, frames=0, rate="")
+        task = bars.add_task(PREPARING, total=None, frames=0, rate="")
         frames = 0
 
         def advance(reached: Fraction, end: Fraction) -> None:
             nonlocal frames
+            if not frames:
+                bars.reset(task, description=path)
             frames += 1
             elapsed = bars.tasks[0].elapsed
             speed = rate(frames, elapsed) if elapsed else ""

@@ -96,7 +96,9 @@ def run_comparison(
         delivery.show(*scored)
     delivery.write(scored)
     if scored and delivery.report is not None:
-        _report(scored, delivery)
+        from pipelines.comparison_report import write_comparison_report
+
+        write_comparison_report(scored, delivery.report, pools=delivery.pools)
     missed = [verdict for verdict in judge(parsed, scored) if not verdict.passed]
     for verdict in missed:
         complain(str(verdict))
@@ -113,18 +115,6 @@ def _plan(files: Sequence[str], reference: str, chosen: Sequence[MetricSpec], se
         console.print(line, markup=False, style=None if is_good else "red")
         good &= is_good
     return 0 if good else 1
-
-
-def _report(scored: Sequence[FileScores], delivery: Delivery) -> None:
-    from pipelines.comparison_report import main_feature, write_comparison_report
-    from pipelines.worst_frames import decode_worst
-
-    feature = main_feature(scored)
-    pictures = (
-        decode_worst(scored, feature.name, higher_is_better=bool(feature.higher_is_better)) if feature is not None else ()
-    )
-    assert delivery.report is not None
-    write_comparison_report(scored, delivery.report, pictures=pictures, pools=delivery.pools)
 
 
 @contextmanager
