@@ -41,14 +41,20 @@ RUN_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 LOOP_SECONDS = 1.0
 """How far from where a key frame was found the distorted is searched for a repetition of what is there."""
 
-VERIFIED_SECONDS = (0.3, 0.6, 1.2, 2.4)
+VERIFIED_SECONDS = (0.25, 0.6, 1.2, 2.4)
 """How much of both files is read on from a key frame that was found, until it is decisive."""
 
-SLACK_SECONDS = 0.15
+HOPELESS = 1.5 * MATCH
+"""Cost from which reading on from a key frame is given up."""
+
+SLACK_SECONDS = 0.125
 """How far from the offset that a single picture suggests others are compared: still moments look alike for so long."""
 
 SIGHTINGS = 3
-"""Found key frames that are followed up."""
+"""Found key frames that are followed up each time."""
+
+MOST_SIGHTINGS = 6
+"""Found key frames that are followed up in all: where they mislead so often, pictures look too much alike."""
 
 PROBE_SECONDS = (2.0, 1.0)
 """Length of a probe; the shorter one is for files that hardly overlap."""
@@ -62,7 +68,7 @@ HINT = 0.3
 NEAR = 1.5
 """Seconds around no offset that are searched first."""
 
-GROWTH = 3
+GROWTH = 2
 """By how much the searched offsets grow from one attempt to the next."""
 
 
@@ -107,26 +113,35 @@ def _by_key_frames(distorted: Pictures, reference: Pictures, window: float) -> O
     """An offset that is decisive, and at which no other key frame is found; else ``None``."""
     start = distorted.key_before(distorted.length * PLACES[0])
     run = _Seen(distorted)
+    keys = Signatures.none()
     tried: set[tuple[float, float]] = set()
-    reach = min(NEAR, window)
-    keys = reference.keys(max(0.0, start - reach), start + reach)
-    while True:
+    for low, high in _stretches(start, window):
+        more = reference.keys(low, high)
+        keys = keys + more
         apart = float(np.diff(keys.times).max()) if len(keys) > 1 else 0.0
-        for seconds in RUN_SECONDS if len(keys) else ():
+        for seconds in RUN_SECONDS if len(more) else ():
             seen_here = sightings(run.cover(start, start + seconds), keys, apart=SLACK_SECONDS)
             new = [sighting for sighting in seen_here[:SIGHTINGS] if sighting not in tried and abs(sighting[0]) <= window]
+            new = new[: MOST_SIGHTINGS - len(tried)]
             tried.update(new)
             found = _followed_up(run, _Seen(reference), new)
             if found is not None:
                 return found
             if seconds >= apart:
                 break
-        if reach >= window:
-            return None
+    return None
+
+
+def _stretches(start: float, window: float) -> Iterator[tuple[float, float]]:
+    """Parts of the reference around ``start`` that touch each other, outward to the window."""
+    reach = min(NEAR, window)
+    yield max(0.0, start - reach), start + reach
+    while reach < window:
         wider = min(reach * GROWTH, window)
-        beyond = wider if wider < window else window + RUN_SECONDS[-1]  # what the end of the run may show
-        keys = reference.keys(max(0.0, start - wider), start - reach) + keys + reference.keys(start + reach, start + beyond)
+        yield start + reach, start + wider
+        yield max(0.0, start - wider), max(0.0, start - reach)
         reach = wider
+    yield start + window, start + window + RUN_SECONDS[-1]  # what the end of the run may show
 
 
 def _followed_up(run: _Seen, seen: _Seen, places: Sequence[tuple[float, float]]) -> Offset | None:
@@ -142,7 +157,7 @@ def _followed_up(run: _Seen, seen: _Seen, places: Sequence[tuple[float, float]])
             search = OffsetSearch(abs(offset) + 2 * SLACK_SECONDS)
             search.add(probe, seen.cover(key, end).between(key, end))
             found = search.result()
-            if found is None or found.cost > 2 * MATCH or abs(found.seconds - offset) > SLACK_SECONDS:
+            if found is None or found.cost > HOPELESS or abs(found.seconds - offset) > SLACK_SECONDS:
                 break
             if found.decisive:
                 if _repeats(probe, run.cover(start, start + seconds + LOOP_SECONDS)):

@@ -43,14 +43,11 @@ QUIET = 0.25
 MOVED = 2.0
 """Change of a block in units of the noise from which it shows that the reference moved on."""
 
-MOVED_BLOCKS = 6
-"""Blocks that must have, for a frame that did not to be a repeat."""
+REPEATED = (3, 0.1)
+"""Blocks, of 576, that must have moved on, and the largest share of their squared change, for a frame to be a repeat."""
 
-REPEATED = 0.035
-"""Share of the reference's squared change up to which a frame's own is that of a repeat; frugal encoders reach 0.05."""
-
-STILL_REPEATED = 0.1
-"""The same for a frame after a repeat."""
+SURELY_REPEATED = (20, 0.035)
+"""The same for one at least of the frames that repeat a picture: frugal encoders skip some blocks, or most of a change."""
 
 FREEZE_SECONDS = 0.2
 """From how long on a repeated picture is a freeze."""
@@ -261,17 +258,17 @@ class Tracker:
         pictures = np.stack(self._distorted.means[start - self._distorted.forgotten : end - self._distorted.forgotten])
         centres = (centres - base).clip(0, len(others) - 1)
         pictures = _levelled(pictures, others[centres])
-        live = _changes(pictures) > STILL_REPEATED * _changes(others[centres])
+        live = _changes(pictures) > REPEATED[1] * _changes(others[centres])
         noise = _noise(least_differences(pictures, others, centres, reach), live)
         advances = np.diff(centres, prepend=centres[:1])
-        still = stills(pictures, others, centres, advances, noise, MOVED, MOVED_BLOCKS, REPEATED, STILL_REPEATED)
+        still = stills(pictures, others, centres, advances, noise, MOVED, *REPEATED, *SURELY_REPEATED)
         costs = band_costs(pictures, others, centres, reach, noise, CAP)
         costs[still] = 0
         first = np.full(2 * reach + 1, PENALTY, np.float32)
         first[reach] = 0
         away = cheapest_path(costs, centres, PENALTY, first) - reach
         shown = (centres + away).clip(0, len(others) - 1)
-        repeats = stills(pictures, others, shown, advances, noise, MOVED, MOVED_BLOCKS, REPEATED, STILL_REPEATED)
+        repeats = stills(pictures, others, shown, advances, noise, MOVED, *REPEATED, *SURELY_REPEATED)
         for index in np.flatnonzero(repeats):
             away[index] = away[index - 1]  # a repeat is to be scored against what should have been shown
         return away, repeats, _likeness(pictures, others[shown]) < LIKE

@@ -136,9 +136,10 @@ def stills(
     advances: NDArray[np.int64],
     noise: NDArray[np.float32],
     moved: float,
-    samples: int,
+    few: int,
     share: float,
-    later: float,
+    many: int,
+    sure_share: float,
 ) -> NDArray[np.bool_]:
     """Which pictures repeat the last new one though the others have moved on, ``(n,)``; the first never does.
 
@@ -151,12 +152,14 @@ def stills(
         advances: By how many others each picture should go on from the one before, ``(n,)``.
         noise: As for ``band_costs``.
         moved: How much a sample must change.
-        samples: How many must.
-        share: Of the others' squared change up to which the pictures' own is that of a repeat.
-        later: The same after a repeat.
+        few: How many must.
+        share: Of the others' squared change up to which the pictures' own may be that of a repeat.
+        many: How many must change in one at least of the pictures that repeat the same, for them to count.
+        sure_share: The largest share there.
     """
     repeated = np.zeros(len(pictures), np.bool_)
     last, partner = 0, partners[0]  # the last picture that was new, and what is due now
+    sure = False
     for index in range(1, len(pictures)):
         partner += advances[index]
         before = partners[last]
@@ -170,7 +173,10 @@ def stills(
                     count += 1
                     theirs += change * change
                     own += (pictures[index, sample] - pictures[last, sample]) ** 2
-            repeated[index] = count >= samples and own <= (share if last == index - 1 else later) * theirs
-        if not repeated[index]:
-            last, partner = index, partners[index]
+            repeated[index] = count >= few and own <= share * theirs
+            sure |= count >= many and own <= sure_share * theirs
+        if not repeated[index] or index == len(pictures) - 1:
+            if not sure:
+                repeated[last + 1 : index + 1] = False
+            last, partner, sure = index, partners[index], False
     return repeated

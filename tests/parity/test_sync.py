@@ -13,7 +13,9 @@ import cv2
 import numpy as np
 import pytest
 
+from monitor.alignment.tracking import Track, Tracker
 from monitor.encoding import EncodeSettings, encode_segment
+from monitor.sampling import Every
 from monitor.sources.file import FileSegment
 from monitor.types import Plane
 from pipelines.syncing import Located, find_offset
@@ -166,3 +168,59 @@ def test_what_repeats_is_ambiguous(shared: Path, write) -> None:  # type: ignore
     loop = frames_of(shared / "data" / "content" / "clips" / "bikes.mp4", 20) * 8
     located = found(write("distorted.ts", loop[30:90], ENCODES["h264.ts"]), write("reference.mp4", loop, reference_of()))
     assert located.reason.startswith("ambiguous")
+
+
+FAULTS = {
+    "none": list(range(FRAMES)),
+    "drop": [index for index in range(FRAMES) if index != 70],
+    "insertion": [*range(70), *range(69, FRAMES)],
+    "repeat": [69 if index == 70 else index for index in range(FRAMES)],
+    "freeze": [69 if 70 <= index < 85 else index for index in range(FRAMES)],
+}
+"""Which picture each frame shows. Encoded at a steady rate, so that times hide what is missing or more."""
+
+
+def followed(distorted: Path, reference: Path) -> Track:
+    tracker = Tracker(0.0)
+    for path, tell in ((reference, tracker.reference), (distorted, tracker.distorted)):
+        with FileSegment(str(path), START, path.name).decode() as decoding:
+            for frame in decoding.frames(Every()):
+                tell(frame)
+    return tracker.result()
+
+
+@pytest.mark.parametrize("content", ["bikes.mp4", "friday.mp4", "bigbuckbunny.mp4"])
+def test_faults_are_counted_and_do_not_shift_what_follows(content: str, shared: Path, write) -> None:  # type: ignore[no-untyped-def]
+    film = frames_of(shared / "data" / "content" / "clips" / content)
+    reference = write("reference.mp4", film, reference_of())
+    for name, settings in ENCODES.items():
+        counted = {}
+        for fault, shown in FAULTS.items():
+            found = followed(write(fault + name, [film[index] for index in shown], settings), reference)
+            counted[fault] = (found.dropped, found.duplicated, found.frozen, found.unlike)
+            if fault in ("drop", "insertion"):
+                assert found.shifted == pytest.approx(FRAMES - 70, abs=7), (name, fault)
+                assert (found.partners[80:] == np.array(shown)[80:]).all(), (name, fault)
+            else:
+                assert found.shifted == 0, (name, fault)
+                assert found.matched == FRAMES - found.duplicated - found.frozen
+        assert counted["none"] == (0, 0, 0, 0), name
+        assert counted["drop"] == (1, 0, 0, 0), name
+        # what is repeated before it is encoded may be blended with its neighbours
+        assert counted["freeze"] == (pytest.approx(15, abs=1), pytest.approx(0, abs=1), pytest.approx(15, abs=1), 0), name
+        assert counted["repeat"] in ((1, 1, 0, 0), (0, 0, 0, 0)), name
+        assert counted["insertion"] in ((0, 1, 0, 0), (0, 0, 0, 0)), name
+
+
+def test_a_drop_that_leaves_a_gap_shifts_nothing(shared: Path, write) -> None:  # type: ignore[no-untyped-def]
+    film = frames_of(shared / "data" / "content" / "clips" / "friday.mp4")
+    reference = write("reference.mp4", film, reference_of())
+    tracker = Tracker(0.0)
+    with FileSegment(str(reference), START, "reference").decode() as decoding:
+        for frame in decoding.frames(Every()):
+            tracker.reference(frame)
+            if frame.index not in (50, 90, 91):
+                tracker.distorted(frame)
+    found = tracker.result()
+    assert (found.dropped, found.duplicated, found.shifted, found.matched) == (3, 0, 0, FRAMES - 3)
+    assert sorted(set(range(FRAMES)) - set(found.partners.tolist())) == [50, 90, 91]

@@ -213,7 +213,7 @@ def test_compiled_and_plain_agree() -> None:
     )
     repeated = distorted.copy()
     repeated[5:8] = repeated[4]
-    given = repeated, source, centres, np.diff(centres, prepend=0), np.full(12, 1.5, np.float32), 2.0, 6, 0.05, 0.1
+    given = repeated, source, centres, np.diff(centres, prepend=0), np.full(12, 1.5, np.float32), 2.0, 3, 0.1, 20, 0.05
     assert np.flatnonzero(stills(*given)).tolist() == [5, 6, 7]
     np.testing.assert_array_equal(stills(*given), getattr(stills, "py_func", stills)(*given))
     first = np.zeros(7, np.float32)
