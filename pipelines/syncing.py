@@ -31,8 +31,9 @@ READ_ON_SECONDS = 0.5
 ALIKE = 0.8
 """Correlation of two pictures from which they show the same."""
 
-STILL_MOTION = 0.5
-"""Largest change of block means from frame to frame, 8-bit code values, that may be an encoder's pulse at its key frames."""
+STILL_MOTION = 0.25
+"""Largest change of block means from frame to frame, 8-bit code values, that may be an encoder's pulse at key frames: two
+encodes of a still with the same settings pulse alike."""
 
 STILL = "static: too little moves to tell which frame is which"
 OTHER_CONTENT = "not the same content: no offset within the window makes the pictures match"
@@ -154,10 +155,13 @@ def _located(found: Offset | None, files: Sequence[_File]) -> Located:
     if found is None:
         return Located(0.0, 0, 0.0, 0.0, (rates[0], rates[1]), STILL, bars)
     reason = ""
-    if not found.sure:
-        repeats_or_still = REPEATS if found.motion > STILL_MOTION else STILL
-        reason = OTHER_CONTENT if found.likeness < ALIKE else repeats_or_still
+    if found.motion <= STILL_MOTION:
+        reason = STILL
+    elif not found.sure:
+        reason = OTHER_CONTENT if found.likeness < ALIKE else REPEATS
     # a frame is on display from a quarter of a period before its time on, which absorbs the rounding of clocks
     tolerance = 0.25 / max(rates) if max(rates) else 0.0
     frames = math.floor((found.seconds + tolerance) * rates[1] + ROUNDING_SECONDS)
-    return Located(found.seconds, frames, found.confidence, found.second_best, (rates[0], rates[1]), reason, bars)
+    offset = round(found.seconds, 6)
+    confidence = 0.0 if reason == STILL else found.confidence
+    return Located(offset, frames, confidence, found.second_best, (rates[0], rates[1]), reason, bars)
