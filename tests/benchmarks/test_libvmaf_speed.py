@@ -20,12 +20,11 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from rich.console import Console
-from rich.table import Table
 
 from monitor import scorers
 from monitor.protocols import Reference
 from monitor.types import Frame, FramePair, VideoFormat
+from tests.benchmarks.conftest import Report
 
 WIDTH, HEIGHT, COUNT, LOOPS, ROUNDS = 1920, 1080, 4, 5, 3
 FORM = VideoFormat(WIDTH, HEIGHT, "yuv420p", chroma_width=WIDTH // 2, chroma_height=HEIGHT // 2)
@@ -115,19 +114,20 @@ def ffmpegs(graph: str, folder: Path) -> float:
     return 1000 * statistics.median(taken) / (COUNT * LOOPS)
 
 
-def test_against_libvmaf(content: tuple[str, list[FramePair]], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_against_libvmaf(content: tuple[str, list[FramePair]], tmp_path: Path, report: Report) -> None:
     name, pairs = content
     for side in ("distorted", "reference"):
         planes = [plane for pair in pairs for plane in getattr(pair, side).planes]
         (tmp_path / side).write_bytes(b"".join(plane.tobytes() for plane in planes))
     reading = ffmpegs("[0]nullsink;[1]null", tmp_path)
-    title = f"1080p 8-bit 4:2:0, {name}, CPU ms a frame (reading raw frames, {reading:.1f} ms, taken off)"
-    table = Table("feature", "options", "vqmon", "libvmaf", "vqmon is", title=title)
+    rows = []
     for metric, options in MEASURED:
         spelled = EXTRACTORS.get(metric, metric) + "".join(f"\\\\:{option}={value}" for option, value in options.items())
         theirs = ffmpegs(f"libvmaf=n_threads=1:model=:feature=name={spelled}", tmp_path) - reading
         mine = ours(metric, options, pairs)
-        said = " ".join(f"{option}={value}" for option, value in options.items()) or "libvmaf's defaults"
-        table.add_row(metric, said, f"{mine:.2f}", f"{theirs:.1f}", f"{theirs / mine:.1f} times as fast")
-    with capsys.disabled():
-        Console(width=160).print(table)
+        said = "libvmaf's defaults"
+        if options:
+            said = "VMAF v1 at 2160p" if "speed_prescale" in options else "VMAF v1 at 1080p"
+        rows.append([f"{metric}, {said}", f"{mine:.1f}", f"{theirs:.1f}", f"{theirs / mine:.1f}"])
+    head = ["feature", "vqmon, CPU ms/frame", "libvmaf, CPU ms/frame", "ratio"]
+    report(f"v1-{name}", f"Decoded 1080p 8-bit 4:2:0 frames, {name}, one thread", head, rows)

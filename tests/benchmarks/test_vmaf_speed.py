@@ -17,18 +17,15 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from rich.console import Console
-from rich.table import Table
 
-from monitor.encoding import EncodeSettings, encode_segment
 from monitor.kernels.adm import adm
 from monitor.kernels.motion import motion
 from monitor.kernels.settings import BLENDED, View
 from monitor.kernels.vif import vif
 from monitor.protocols import Delayed
-from monitor.scorers import create_all, resolve
+from monitor.scorers import create_all
 from monitor.types import Frame, FramePair, VideoFormat
-from pipelines.files import score_file
+from tests.benchmarks.conftest import Report
 
 WIDTH, HEIGHT, RATE, COUNT, ROUNDS = 1920, 1080, 25, 25, 3
 FORM = VideoFormat(WIDTH, HEIGHT, "yuv420p", chroma_width=WIDTH // 2, chroma_height=HEIGHT // 2)
@@ -71,16 +68,6 @@ def ffmpeg(folder: Path, inputs: list[str], graph: str) -> float:
     return cpu(lambda: subprocess.run(command, cwd=folder, check=True, timeout=600), resource.RUSAGE_CHILDREN)
 
 
-def show(capsys: Any, title: str, head: list[str], rows: list[list[str]]) -> None:
-    table = Table(title=title, title_justify="left")
-    for name in head:
-        table.add_column(name, justify="left" if name == head[0] else "right")
-    for row in rows:
-        table.add_row(*row)
-    with capsys.disabled():
-        Console(width=100).print(table)
-
-
 def score(pairs: list[FramePair], names: list[str]) -> None:
     scorers = create_all([(name, {}) for name in names])
     for scorer in scorers:
@@ -93,7 +80,7 @@ def score(pairs: list[FramePair], names: list[str]) -> None:
             list(scorer.flush())
 
 
-def test_kernels(pairs: list[FramePair], capsys: Any) -> None:
+def test_kernels(pairs: list[FramePair], report: Report) -> None:
     """Milliseconds of CPU of each part of VMAF v0.6.1 on one 1080p frame."""
     distorted, reference, earlier = pairs[5].distorted.luma, pairs[5].reference.luma, pairs[4].reference.luma
     v1 = View(1.0, BLENDED[1080, 3.0], 0.02, additive=True)
@@ -110,10 +97,10 @@ def test_kernels(pairs: list[FramePair], capsys: Any) -> None:
     for name, work in parts.items():
         work()
         rows.append([name, f"{1000 * min(cpu(work) for _ in range(15)):.1f}"])
-    show(capsys, "VMAF's features, 1080p 8-bit, one thread", ["feature", "ms/frame"], rows)
+    report("features", "VMAF's features, 1080p 8-bit, one thread", ["feature", "ms/frame"], rows)
 
 
-def test_decoded_frames(pairs: list[FramePair], tmp_path: Path, capsys: Any) -> None:
+def test_decoded_frames(pairs: list[FramePair], tmp_path: Path, report: Report) -> None:
     """Frames in memory here; raw video for FFmpeg, whose reading of it is taken off."""
     inputs: list[str] = []
     for side in ("distorted", "reference"):
@@ -136,10 +123,10 @@ def test_decoded_frames(pairs: list[FramePair], tmp_path: Path, capsys: Any) -> 
             ours.append(cpu(lambda names=names: score(pairs, names.split(","))) / COUNT)
         mine, other = statistics.median(ours), statistics.median(theirs)
         rows.append([names, f"{1000 * mine:.1f}", f"{1000 * other:.1f}", f"{other / mine:.2f}"])
-    show(capsys, "Decoded 1080p 8-bit frames", ["models", "vqmon ms/frame", "libvmaf ms/frame", "ratio"], rows)
+    report("decoded", "Decoded 1080p 8-bit frames", ["models", "vqmon ms/frame", "libvmaf ms/frame", "ratio"], rows)
 
 
-def test_4k_ten_bits(pairs: list[FramePair], tmp_path: Path, capsys: Any) -> None:
+def test_4k_ten_bits(pairs: list[FramePair], tmp_path: Path, report: Report) -> None:
     """VMAF v1 for a 4K display, of eight pairs of twice the size at ten bits."""
     form = VideoFormat(2 * WIDTH, 2 * HEIGHT, "yuv420p10le", 10, chroma_width=WIDTH, chroma_height=HEIGHT)
 
@@ -166,25 +153,4 @@ def test_4k_ten_bits(pairs: list[FramePair], tmp_path: Path, capsys: Any) -> Non
         ours.append(cpu(lambda: score(large, ["vmaf_v1_4k"])) / len(large))
     mine, other = statistics.median(ours), statistics.median(theirs)
     row = ["vmaf_v1_4k", f"{1000 * mine:.1f}", f"{1000 * other:.1f}", f"{other / mine:.2f}"]
-    show(capsys, "Decoded 2160p 10-bit frames", ["model", "vqmon ms/frame", "libvmaf ms/frame", "ratio"], [row])
-
-
-def test_files(pairs: list[FramePair], tmp_path: Path, capsys: Any) -> None:
-    """Both decode the same two files; one thread, opening and decoding included."""
-    frames = [*pairs, *reversed(pairs)] * 2
-    for side, bitrate in (("distorted", 3_000_000), ("reference", 12_000_000)):
-        settings = EncodeSettings(
-            WIDTH, HEIGHT, Fraction(RATE), bitrate_bps=bitrate, peak_bitrate_bps=bitrate, preset="veryfast", gop=len(frames)
-        )
-        (tmp_path / f"{side}.ts").write_bytes(encode_segment((getattr(pair, side).planes for pair in frames), settings))
-    metrics = resolve(["vmaf"])
-    paths = [str(tmp_path / f"{side}.ts") for side in ("distorted", "reference")]
-    inputs = [part for path in paths for part in ("-threads", "1", "-i", path)]
-    score_file(paths[0], metrics, reference=paths[1])
-    ours, theirs = [], []
-    for _ in range(ROUNDS):
-        theirs.append(ffmpeg(tmp_path, inputs, "[0:v][1:v]libvmaf=n_threads=1:model=version=vmaf_v0.6.1") / len(frames))
-        ours.append(cpu(lambda: score_file(paths[0], metrics, reference=paths[1])) / len(frames))
-    mine, other = statistics.median(ours), statistics.median(theirs)
-    row = ["vmaf", f"{1000 * mine:.1f}", f"{1000 * other:.1f}", f"{other / mine:.2f}"]
-    show(capsys, "The same H.264 files, decoding included", ["model", "vqmon ms/frame", "ffmpeg ms/frame", "ratio"], [row])
+    report("uhd", "Decoded 2160p 10-bit frames", ["model", "vqmon ms/frame", "libvmaf ms/frame", "ratio"], [row])

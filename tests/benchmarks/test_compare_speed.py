@@ -1,0 +1,197 @@
+"""Comparing files beside ffmpeg + libvmaf: run with ``make bench``. Nothing asserts a time; the tables matter.
+
+Both decode the same two MP4 files. CPU seconds a frame, so that a busy machine hurts both alike, and both alternate: of the
+comparison in this process, and of FFmpeg's whole process. What a fresh vqmon process needs before its first score is a table
+of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import av
+import cv2
+import imageio_ffmpeg
+import numpy as np
+import pytest
+
+from monitor.scorers import resolve
+from pipelines.compare_settings import Settings
+from pipelines.comparing import compare_files
+from tests.benchmarks.conftest import Report
+
+WIDTH, HEIGHT, RATE, ENCODED, FRAMES, FEW, ROUNDS = 1920, 1080, 25, 40, 120, 20, 3
+FFMPEG = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y"]
+V0, V1 = "version=vmaf_v0.6.1", "version=vmaf_v1.0.16_3d0h"
+SLOW = ("psnr", "float_ssim", "float_ms_ssim", "psnr_hvs", "ciede", "cambi")
+
+
+class Row(NamedTuple):
+    title: str
+    metrics: str
+    graph: str
+    """FFmpeg's, with a place for the number of threads; empty where the peer is decoding alone, with PyAV."""
+    frames: int
+    goal: str
+
+
+ROWS = (
+    Row("VMAF v0.6.1", "vmaf", f"libvmaf=n_threads={{0}}:model={V0}", FRAMES, "2.0"),
+    Row("VMAF v1.0.16, 3H", "vmaf_v1", f"libvmaf=n_threads={{0}}:model={V1}", FRAMES, "1.5"),
+    Row(
+        "all of libvmaf's metrics at once",
+        "vmaf,vmaf_v1,psnr,float_ssim,float_ms_ssim,psnr_hvs,ciede2000,cambi",
+        f"libvmaf=n_threads={{0}}:model='{V0}|{V1}':feature='{'|'.join(f'name={name}' for name in SLOW)}'",
+        FEW,
+        "5",
+    ),
+    Row("XPSNR", "xpsnr", "xpsnr", FRAMES, "2"),
+    Row("PSNR, beside decoding alone", "psnr", "", FRAMES, "0.9"),
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``reference.mp4``, and encodes of it: ``a.mp4``, ``b.mp4`` and ``c.mp4``; textured, shaded, grainy and moving.
+
+    Each shows its pictures three times over.
+    """
+    made = tmp_path_factory.mktemp("clips")
+    raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(RATE), "-i", "-"]
+    x264 = ["-c:v", "libx264", "-preset", "fast"]
+    writer = subprocess.Popen([*FFMPEG, *raw, *x264, "-crf", "17", made / "once.mp4"], stdin=subprocess.PIPE)
+    assert writer.stdin is not None
+    y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
+    noise = np.random.default_rng(1).normal(0, 90, (HEIGHT, WIDTH + 9 * ENCODED)).astype(np.float32)
+    texture = cv2.GaussianBlur(noise, (0, 0), 2)
+    for index in range(ENCODED):
+        grain = np.random.default_rng(index).normal(0, 2, (HEIGHT, WIDTH))
+        shade = 120 + 40 * np.sin((x + 7 * index) / 157) * np.cos(y / 111)
+        luma = np.clip(shade + texture[:, 9 * index : 9 * index + WIDTH] + grain, 16, 235).astype(np.uint8)
+        chroma = cv2.resize(luma, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA)
+        writer.stdin.write(luma.tobytes() + chroma.tobytes() + (255 - chroma).tobytes())
+    writer.stdin.close()
+    assert writer.wait() == 0
+    loop = ["-stream_loop", str(FRAMES // ENCODED - 1)]
+    subprocess.run([*FFMPEG, *loop, "-i", made / "once.mp4", "-c", "copy", made / "reference.mp4"], check=True, timeout=60)
+    for name, crf in (("a", 28), ("b", 33), ("c", 38)):
+        encode = [*FFMPEG, "-i", made / "reference.mp4", *x264, "-crf", str(crf), made / f"{name}.mp4"]
+        subprocess.run(encode, check=True, timeout=300)
+    return made
+
+
+class Cost(NamedTuple):
+    cpu: float
+    """Milliseconds."""
+    wall: float
+
+
+def cost(work: Callable[[], Any], who: int) -> Cost:
+    before, begun = resource.getrusage(who), time.monotonic()
+    work()
+    after, wall = resource.getrusage(who), time.monotonic() - begun
+    return Cost(1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime), 1000 * wall)
+
+
+def ours(folder: Path, metrics: str, frames: int, threads: int, encodes: str = "a") -> Cost:
+    paths = [str(folder / f"{name}.mp4") for name in encodes]
+    specs, settings = resolve(metrics.split(",")), Settings(threads=threads, frames=frames)
+
+    def work() -> None:
+        for compared in compare_files(paths, str(folder / "reference.mp4"), specs, settings):
+            assert compared.scores is not None, compared.error
+
+    return cost(work, resource.RUSAGE_SELF)
+
+
+def theirs(folder: Path, graph: str, frames: int, threads: int) -> Cost:
+    command = [*FFMPEG, "-filter_complex_threads", str(threads)]
+    for name in ("a", "reference"):
+        command += ["-threads", str(threads), "-i", str(folder / f"{name}.mp4")]
+    command += ["-lavfi", f"[0:v][1:v]{graph.format(threads)}", "-frames:v", str(frames), "-f", "null", "-"]
+    return cost(lambda: subprocess.run(command, check=True, capture_output=True, timeout=600), resource.RUSAGE_CHILDREN)
+
+
+def decoding(folder: Path, frames: int, threads: int) -> Cost:
+    """Decoding both files with PyAV and nothing else."""
+
+    def work() -> None:
+        for name in ("a", "reference"):
+            with av.open(str(folder / f"{name}.mp4")) as container:
+                container.streams.video[0].codec_context.thread_count = threads
+                assert sum(1 for _ in container.decode(video=0)) == frames
+
+    return cost(work, resource.RUSAGE_SELF)
+
+
+@pytest.mark.timeout(1800)
+def test_files(folder: Path, report: Report) -> None:
+    rows = []
+    for row in ROWS:
+        for threads in (1, 2) if row.title.startswith("VMAF v") else (1,):
+            ours(folder, row.metrics, 3, threads)
+            mine, other = [], []
+            for _ in range(ROUNDS):
+                peer = theirs(folder, row.graph, row.frames, threads) if row.graph else decoding(folder, row.frames, threads)
+                other.append(peer)
+                mine.append(ours(folder, row.metrics, row.frames, threads))
+            cpu = [statistics.median(each.cpu for each in costs) / row.frames for costs in (mine, other)]
+            ratios = [
+                statistics.median(
+                    getattr(there, kind) / getattr(here, kind) for here, there in zip(mine, other, strict=True)
+                )
+                for kind in ("cpu", "wall")
+            ]
+            cells = [f"{number:.1f}" for number in cpu] + [f"{ratio:.2f}" for ratio in ratios]
+            rows.append([row.title, str(threads), *cells, row.goal])
+    head = ["metric", "threads", "vqmon, CPU ms/frame", "ffmpeg, CPU ms/frame", "ratio, CPU", "ratio, clock", "goal"]
+    report("files", "1080p 8-bit H.264 in MP4, decoded by each", head, rows)
+
+
+@pytest.mark.timeout(600)
+def test_several_encodes(folder: Path, report: Report) -> None:
+    rows = []
+    for metrics in ("vmaf", "vmaf_v1"):
+        ours(folder, metrics, 3, 1, "abc")
+        together, apart = [], []
+        for _ in range(ROUNDS):
+            together.append(ours(folder, metrics, FRAMES, 1, "abc").cpu / FRAMES)
+            apart.append(sum(ours(folder, metrics, FRAMES, 1, name).cpu for name in "abc") / FRAMES)
+        one, three = statistics.median(together), statistics.median(apart)
+        rows.append([metrics, f"{three:.1f}", f"{one:.1f}", f"{100 * (1 - one / three):.0f} %"])
+    head = ["metric", "one by one, CPU ms/frame", "in one pass, CPU ms/frame", "saved"]
+    report("several", "Three encodes of one reference, 1080p, one thread", head, rows)
+
+
+@pytest.mark.timeout(600)
+def test_a_fresh_process(folder: Path, tmp_path: Path, report: Report) -> None:
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("NUMBA_")}
+    command = [sys.executable, "-m", "pipelines", "compare", str(folder / "a.mp4"), str(folder / "reference.mp4"), "-q"]
+
+    def run(metrics: str, kernels: str, *more: str) -> tuple[float, float]:
+        """Seconds it took, and the most memory it had, MiB."""
+        environment = inherited | {"NUMBA_CACHE_DIR": str(tmp_path / kernels)}
+        with (tmp_path / "out").open("w") as out:
+            begun = time.monotonic()
+            process = subprocess.Popen([*command, "-m", metrics, *more], env=environment, stdout=out, cwd=Path.cwd())
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        return time.monotonic() - begun, usage.ru_maxrss / 1024
+
+    rows = []
+    for metrics in ("vmaf", "vmaf_v1", "vmaf,psnr,ssim"):
+        cold, _ = run(metrics, metrics, "--num-frames", "1")
+        warm = min(run(metrics, metrics, "--num-frames", "1")[0] for _ in range(ROUNDS))
+        _, memory = run(metrics, metrics, "--threads", "2")
+        rows.append([metrics, f"{cold:.1f}", f"{warm:.1f}", f"{memory:.0f}"])
+    head = ["metrics", "first score, kernels not compiled, s", "compiled, s", "peak memory, 2 threads, MiB"]
+    report("fresh", "A fresh vqmon process, 1080p", head, rows)
