@@ -262,7 +262,8 @@ class Tracker:
         noise = _noise(least_differences(pictures, others, centres, reach), live)
         advances = np.diff(centres, prepend=centres[:1])
         still = stills(pictures, others, centres, advances, noise, MOVED, *REPEATED, *SURELY_REPEATED)
-        costs = band_costs(pictures, others, centres, reach, noise, CAP)
+        ratio = self._distorted.period / (self._reference.period or 1.0) or 1.0
+        costs = band_costs(pictures, others, centres, reach, noise, CAP, max(1, round(1 / ratio)), max(1, round(ratio)))
         costs[still] = 0
         first = np.full(2 * reach + 1, PENALTY, np.float32)
         first[reach] = 0

@@ -43,10 +43,12 @@ def band_costs(
     reach: int,
     noise: NDArray[np.float32],
     cap: float,
+    back: int,
+    others_back: int,
 ) -> NDArray[np.float32]:
     """How unlike each picture is to the ``2 * reach + 1`` others around its centre, over the samples where something moves.
 
-    A sample counts as far as the larger of the two pictures' changes since the one before is between one and two times the
+    A sample counts as far as the larger of the two pictures' changes since an earlier one is between one and two times the
     noise; what changes less would only tell how an encoder repeats itself. Squared differences are in units of the noise's
     square, at most ``cap`` each.
 
@@ -57,6 +59,8 @@ def band_costs(
         reach: Others on either side.
         noise: Root mean square difference of a true pair, for each picture, ``(n,)``.
         cap: Largest difference that counts.
+        back: How many pictures ago the one is that a picture's change is measured from, and
+        others_back: the same for the others: as many as make the same time, where they are of another rate.
 
     Returns:
         ``(n, 2 * reach + 1)``; a pairing with an other that does not exist costs ``inf``.
@@ -65,13 +69,13 @@ def band_costs(
     costs = np.full((count, 2 * reach + 1), np.float32(np.inf), np.float32)
     top = np.float32(cap)
     for index in range(count):
-        before = max(index - 1, 0)
+        before = max(index - back, 0)
         per_noise = np.float32(1.0) / noise[index]
         for step in range(2 * reach + 1):
             other = centres[index] + step - reach
             if other < 0 or other >= others.shape[0]:
                 continue
-            earlier = max(other - 1, 0)
+            earlier = max(other - others_back, 0)
             total = np.float32(0)
             for sample in range(samples):
                 value, partner = pictures[index, sample], others[other, sample]

@@ -105,11 +105,14 @@ def test_frame_rates_may_differ(old: str, new: str, shared: Path, write) -> None
         before, after = Fraction(old), Fraction(new)
         reference = write("reference.mp4", film[late:], reference_of(before))
         settings = EncodeSettings(WIDTH, HEIGHT, after, crf=30, preset="veryfast")
-        located = found(write("distorted.ts", at_rate(film[lost:], float(before), float(after)), settings), reference)
+        distorted = write("distorted.ts", at_rate(film[lost:], float(before), float(after)), settings)
+        located = found(distorted, reference)
         assert located.sure, located
         assert located.offset_frames == lost - late
         assert located.offset == pytest.approx(float((lost - late) / before), abs=0.5 / 24)
         assert located.rates == pytest.approx((float(after), float(before)), rel=1e-4)
+        track = followed(distorted, reference, located.offset)
+        assert (track.dropped, track.duplicated, track.frozen, track.unlike, track.shifted) == (0, 0, 0, 0, 0)
 
 
 def boxed(pictures: Sequence[Picture], rows: int, columns: int) -> list[Picture]:
@@ -180,8 +183,8 @@ FAULTS = {
 """Which picture each frame shows. Encoded at a steady rate, so that times hide what is missing or more."""
 
 
-def followed(distorted: Path, reference: Path) -> Track:
-    tracker = Tracker(0.0)
+def followed(distorted: Path, reference: Path, offset: float = 0.0) -> Track:
+    tracker = Tracker(offset)
     for path, tell in ((reference, tracker.reference), (distorted, tracker.distorted)):
         with FileSegment(str(path), START, path.name).decode() as decoding:
             for frame in decoding.frames(Every()):
