@@ -1,8 +1,8 @@
 """Several encodes beside their reference, frame by frame: each file is decoded once, from start to end, on every core.
 
 The encodes advance together on the reference's timeline, so that no more of it is in memory than its last few frames, and
-what metrics measure of the reference alone serves all encodes. A pair is a distorted frame and the reference frame nearest
-in time, at most half a frame away; frames without a counterpart are left out and counted.
+what metrics measure of the reference alone serves all encodes. A pair is a distorted frame and the reference frame on
+display at its time; frames without a counterpart are left out and counted.
 """
 
 from __future__ import annotations
@@ -138,16 +138,25 @@ class ReferenceFrames:
         self.position = -1
         """Of the latest frame."""
 
-    def at(self, moment: Fraction, tolerance: Fraction) -> Frame | None:
-        """The frame nearest to ``moment``, if it is not further away than ``tolerance``."""
-        while self.next is not None and (not self._seen or abs(self.next.pts - moment) < abs(self._seen[-1].pts - moment)):
+    def at(self, moment: Fraction, duration: Fraction) -> Frame | None:
+        """The frame on display at ``moment``, ``None`` where there is none.
+
+        Args:
+            moment: Not before the previous call's.
+            duration: How long the distorted frame lasts, seconds. A reference frame counts as on display a quarter of the
+                shorter one's duration before its time, which absorbs the rounding of clocks.
+        """
+        while self.next is not None and (self.next.pts <= moment + _early(self.next.duration, duration) or not self._seen):
             self._seen.append(self.next)
             self.position += 1
             self._on_read(self.next, self.position)
             self.next = next(self._frames, None)
-        if not self._seen or abs(self._seen[-1].pts - moment) > tolerance:
+        if not self._seen:
             return None
-        return self._seen[-1]
+        found = self._seen[-1]
+        early = _early(found.duration, duration)
+        end = found.pts + (found.duration or duration or 2 * early)
+        return found if found.pts - early <= moment < end - early else None
 
     def converted(self, frame: Frame, target: VideoFormat) -> Frame:
         """One of the latest frames in another format; the same object for all encodes.
@@ -208,7 +217,7 @@ class Comparison:
                 _read(reader, order, waiting)
             while waiting:
                 moment, order, frame = heapq.heappop(waiting)
-                found = reference.at(moment, frame.duration / 2 or FALLBACK_TOLERANCE)
+                found = reference.at(moment, frame.duration)
                 self.encodes[order].put(frame, found, reference)
                 self.progress(moment)
                 _read(readers[order], order, waiting)
@@ -218,6 +227,12 @@ class Comparison:
     def _passed(self, frame: Frame, position: int) -> None:
         for encode in self.encodes:
             encode.pass_by(frame, position)
+
+
+def _early(one: Fraction, other: Fraction) -> Fraction:
+    """How much earlier than at its time a frame is on display, by the durations of the two that are paired."""
+    known = [duration for duration in (one, other) if duration > 0]
+    return min(known) / 4 if known else FALLBACK_TOLERANCE
 
 
 def watched(decoded: DecodedSegment, watch: Callable[[Frame], None]) -> Iterator[Frame]:
