@@ -23,6 +23,7 @@ EVERY_KERNEL = """
 import numba
 import numpy as np
 from monitor.kernels import cambi, edges, error, luma, moments, noise, similarity, speed_chroma
+from monitor.kernels.settings import CambiSettings, SpeedSettings
 
 print(numba.config.DISABLE_JIT)
 for kind, peak in ((np.uint8, 255), (np.uint16, 1023)):
@@ -37,9 +38,9 @@ for kind, peak in ((np.uint8, 255), (np.uint16, 1023)):
     print(*(each.tolist() for each in noise.mask_means(plane, peak)))
     print(f"{similarity.ssim(plane, other, peak):.5f}")
     bands = np.add.outer(np.arange(60) // 7, np.arange(70) // 9 + peak // 8).astype(kind)
-    print(f"{cambi.cambi(bands, peak.bit_length(), cambi.Settings(window_size=250)):.6g}")
+    print(f"{cambi.cambi(bands, peak.bit_length(), CambiSettings(window_size=250)):.6g}")
     chroma = [rng.integers(0, peak + 1, (170, 180)).astype(kind) for _ in range(4)]
-    settings = speed_chroma.Settings(speed_prescale=0.95, speed_prescale_method="bilinear")
+    settings = SpeedSettings(speed_prescale=0.95, speed_prescale_method="bilinear")
     print(*(f"{v:.4g}" for v in speed_chroma.speed_chroma(chroma[:2], chroma[2:], peak.bit_length(), (180, 170), settings)))
 for filtered in (np.int16, np.float32):
     print(moments.variance(rng.integers(-1020, 1021, (9, 31)).astype(filtered)))
