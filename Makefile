@@ -40,15 +40,15 @@ format: $(VENV)/dev.stamp  ## Rewrite the code in the one style.
 	$(BIN)/ruff format .
 
 bench: $(VENV)/dev.stamp  ## Measure speed against peers (quiet machine).
-	$(BIN)/python -m pytest tests/benchmarks -m benchmark -s
+	$(BIN)/python -m pytest tests/benchmarks -m benchmark -s $(BENCH_ARGS)
 
 generated: $(VENV)/dev.stamp  ## Renew what is made from the metric specs and the alert rules: README table, dashboards, Prometheus rules.
 	$(BIN)/python -m pipelines.catalogue
 	$(BIN)/python -m pipelines.dashboards
 	$(BIN)/python -m pipelines.prometheus_rules
 
-parity: $(VENV)/dev.stamp  ## Compare numbers with independent implementations.
-	$(BIN)/python -m pytest tests/parity
+parity: $(VENV)/dev.stamp  ## Compare numbers with independent implementations and renew PARITY.md.
+	$(BIN)/python -m pytest tests/parity --write-parity
 
 services:  ## Install the real services that integration tests need (Debian, root).
 	deploy/install-test-services.sh

@@ -34,6 +34,9 @@ TAPS = (
 
 SCALES = len(TAPS)
 
+PAIRS = 5
+"""Pairs of taps of each filter but the first scale's: as many as the second scale's has."""
+
 SMALLEST_BAND = 64
 """Rows that a part of a picture has at least: those that two parts both make at the coarser scales would cost too much."""
 
@@ -87,12 +90,17 @@ class Sums(NamedTuple):
 
 
 def _taps(taps: tuple[int, ...], first: int = 0) -> Taps:
-    """``taps`` by pairs; half of each that does not fit int16 goes to further pairs for the same lanes."""
+    """``taps`` by pairs; half of each that does not fit int16 goes to further pairs for the same lanes.
+
+    Short filters are filled up with zeros to ``PAIRS`` pairs: what runs at the coarser scales is then compiled only once.
+    """
     largest = np.iinfo(np.int16).max
     rest = tuple(tap // 2 if tap > largest else 0 for tap in taps)
     parts = [tuple(tap - less for tap, less in zip(taps, rest, strict=True)), *([rest] if any(rest) else [])]
     even, odd = (sum((tap_pairs(part, begin) for part in parts), ()) for begin in (first, 1 - first))
-    return Taps(even, odd, np.tile(np.arange(len(even) // len(parts)), len(parts)))
+    places, missing = np.tile(np.arange(len(even) // len(parts)), len(parts)), max(PAIRS - len(even), 0)
+    zeros = (np.int32(0),) * missing
+    return Taps(even + zeros, odd + zeros, np.concatenate([places, np.zeros(missing, np.int64)]))
 
 
 REACH = tuple(len(taps) // 2 for taps in TAPS)
