@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.parity.agreement import VERSIONS
+
 DERIVED = {
     "src01_8b": ("src01_10b", -2),
     "src01_12b": ("src01_10b", 2),
@@ -42,6 +44,8 @@ class Clip:
 def known(shared: Path) -> dict[str, Any]:
     """The reference scores by clip."""
     loaded = json.loads((shared / "specs" / "reference-scores.json").read_text())
+    VERSIONS["libvmaf in FFmpeg, kept"] = f"{loaded['tool']['ffmpeg']}, six decimals"
+    VERSIONS["libvmaf without SIMD, kept"] = loaded["tool"]["scalar_build"].removeprefix("full_precision values: ")
     return {pair["id"]: pair for pair in loaded["pairs"]}
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.types import Frame, FramePair, VideoFormat
+from tests.parity.agreement import VERSIONS
 from tests.parity.clips import Clip
 
 SUBSAMPLED = {"yuv420": (2, 2), "yuv422": (2, 1), "yuv444": (1, 1)}
@@ -61,7 +62,9 @@ def run(pairs: Sequence[FramePair], folder: Path, graph: str) -> None:
 def libvmaf(pairs: Sequence[FramePair], folder: Path, extractor: str) -> list[dict[str, float | None]]:
     """What a feature extractor of libvmaf says of every pair: six decimals, ``None`` where the value is infinite."""
     run(pairs, folder, f"libvmaf=log_fmt=json:log_path=log.json:n_threads=1:model=:feature=name={extractor}")
-    return [frame["metrics"] for frame in json.loads((folder / "log.json").read_text())["frames"]]
+    log = json.loads((folder / "log.json").read_text())
+    VERSIONS["libvmaf in FFmpeg, run"] = log["version"]
+    return [frame["metrics"] for frame in log["frames"]]
 
 
 def ffmpeg(pairs: Sequence[FramePair], folder: Path, name: str) -> list[dict[str, float]]:

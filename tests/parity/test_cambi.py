@@ -13,14 +13,8 @@ from hypothesis import strategies as st
 from monitor import scorers
 from monitor.errors import UnsupportedFormat
 from monitor.types import FramePair
-from tests.parity import filters
+from tests.parity import agreements, filters
 from tests.parity.clips import NAMES, clip
-
-EXACT = 1e-7
-"""Of 17 digits. libvmaf takes reciprocals from a table; those that are off by one place make 3e-9 at most."""
-
-PRINTED = 6e-7
-"""Half of the last decimal that libvmaf prints, and what its own builds differ by."""
 
 OPTIONS: dict[str, dict[str, object]] = {
     "cambi": {},
@@ -48,7 +42,7 @@ def test_published_scores(shared: Path, feature: str, name: str) -> None:
         with pytest.raises(UnsupportedFormat, match="longer side"):
             ours(pairs, OPTIONS[feature])
         return
-    assert ours(pairs, OPTIONS[feature]) == pytest.approx([scores[feature] for scores in of.scores], abs=EXACT)
+    agreements.CAMBI.check(ours(pairs, OPTIONS[feature]), [scores[feature] for scores in of.scores], feature)
 
 
 def banded(pairs: list[FramePair], kind: str, seed: int) -> list[FramePair]:
@@ -112,4 +106,4 @@ def test_made_pictures(
     if known != content:
         pairs = banded(pairs, content, seed)
     theirs = [next(iter(found.values())) for found in filters.libvmaf(pairs, tmp_path, spelled(options))]
-    assert ours(pairs, options) == pytest.approx(theirs, abs=PRINTED)
+    agreements.CAMBI_BINARY.check(ours(pairs, options), theirs)

@@ -12,22 +12,8 @@ from hypothesis import strategies as st
 
 from monitor import scorers
 from monitor.types import FramePair
-from tests.parity import filters
+from tests.parity import agreements, filters
 from tests.parity.clips import NAMES, clip
-
-PRINTED = 6e-7
-"""Half of the last decimal that libvmaf prints, and what its own builds differ by."""
-
-TOLERANCES = {
-    # libvmaf's order of sums in single precision; seen: 6e-8
-    "float_ssim": 1e-6,
-    # the same, and full size is computed without libvmaf's rounding; seen: 3e-7
-    "float_ms_ssim": 1e-6,
-    # the same arithmetic down to the order of sums; seen: 4e-7, the logarithm's
-    **dict.fromkeys(("psnr_hvs_y", "psnr_hvs_cb", "psnr_hvs_cr", "psnr_hvs"), 1e-5),
-    # single precision here, single and double mixed in libvmaf; seen: 7e-6
-    "ciede2000": 1e-4,
-}
 
 EXTRACTORS = {"float_ssim": "float_ssim", "float_ms_ssim": "float_ms_ssim", "psnr_hvs": "psnr_hvs", "ciede2000": "ciede"}
 """What libvmaf calls the extractor, by our metric."""
@@ -43,13 +29,13 @@ def ours(metric: str, pairs: Sequence[FramePair]) -> list[dict[str, float]]:
     return found
 
 
-def check(found: dict[str, float], expected: dict[str, float | None], slack: float = 0.0) -> None:
+def check(metric: str, witness: str, found: dict[str, float], expected: dict[str, float | None]) -> None:
     for feature, value in found.items():
         theirs = expected[feature]
         if theirs is None:
             assert value == scorers.feature(feature)[1].maximum, f"{feature} is infinite for libvmaf"
         else:
-            assert value == pytest.approx(theirs, abs=TOLERANCES[feature] + slack), feature
+            agreements.STRUCTURAL[metric, witness].check(value, theirs, feature)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -61,7 +47,7 @@ def test_published_scores(shared: Path, metric: str, name: str) -> None:
         pytest.skip("libvmaf can't score this clip")
     for found, exact in zip(ours(metric, filters.pairs_of(of)), of.scores, strict=True):
         assert list(found) == [feature.name for feature in spec.features]
-        check(found, dict(exact))
+        check(metric, agreements.SCALAR, found, dict(exact))
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -80,7 +66,7 @@ def test_made_pictures(
         size = size[0] & ~1, size[1] & ~1  # else libvmaf reads chroma that isn't there
     pairs = filters.made(content, filters.video_format(*size, pixel_format), seed, amount)
     for found, theirs in zip(ours(metric, pairs), filters.libvmaf(pairs, tmp_path, EXTRACTORS[metric]), strict=True):
-        check(found, theirs, PRINTED)
+        check(metric, agreements.BINARY, found, theirs)
 
 
 @pytest.mark.parametrize(
@@ -103,10 +89,10 @@ def test_ffmpegs_filters(tmp_path: Path, pixel_format: str, size: tuple[int, int
     ssims, xpsnrs = filters.ffmpeg(pairs, tmp_path, "ssim"), filters.ffmpeg(swapped, tmp_path, "xpsnr")
     for found, theirs in zip(ours("ssim_ffmpeg", pairs), ssims, strict=True):
         for feature, key in zip(("_y", "_cb", "_cr", ""), ("Y", "U", "V", "All"), strict=True):
-            assert found[f"ssim_ffmpeg{feature}"] == pytest.approx(theirs[f"ssim.{key}"], abs=2e-6)
+            agreements.SSIM_FFMPEG.check(found[f"ssim_ffmpeg{feature}"], theirs[f"ssim.{key}"], key)
     for found, theirs in zip(ours("xpsnr", pairs), xpsnrs, strict=True):
         parts = [found[f"xpsnr_{part}"] for part in ("y", "cb", "cr")]
         for value, key in zip(parts, "yuv", strict=True):
-            assert value == pytest.approx(theirs[f"xpsnr.xpsnr.{key}"], abs=1e-5)
+            agreements.XPSNR.check(value, theirs[f"xpsnr.xpsnr.{key}"], key)
         y, cb, cr = (10 ** (-value / 10) for value in parts)
         assert found["xpsnr"] == pytest.approx(-10 * math.log10((4 * y + cb + cr) / 6), abs=1e-9)

@@ -11,11 +11,8 @@ from hypothesis import strategies as st
 from monitor import scorers
 from monitor.protocols import Delayed
 from monitor.types import FramePair
-from tests.parity import filters
+from tests.parity import agreements, filters
 from tests.parity.clips import NAMES, clip, known
-
-PRINTED = 6e-7
-"""Of what is known to the six decimals that libvmaf prints."""
 
 HFR: dict[str, object] = {"motion_five_frame_window": True, "motion_moving_average": True}
 OPTIONS: dict[str, dict[str, object]] = {
@@ -42,9 +39,9 @@ def test_published_scores(shared: Path, feature: str, name: str) -> None:
     of, printed = clip(shared, name), known(shared)[name]["frames"]
     found = ours(filters.pairs_of(of), OPTIONS[feature])
     if feature in of.scores[0]:
-        assert found == [scores[feature] for scores in of.scores]
+        agreements.MOTION3.check(found, [scores[feature] for scores in of.scores], feature)
     elif feature in printed[0]:
-        assert found == pytest.approx([scores[feature] for scores in printed], abs=PRINTED)
+        agreements.MOTION3_KEPT.check(found, [scores[feature] for scores in printed], feature)
     else:
         pytest.skip("libvmaf's model can't score this clip")
 
@@ -78,4 +75,4 @@ def test_made_pictures(
         next(value for key, value in scores.items() if key.startswith("integer_motion3"))
         for scores in filters.libvmaf(pairs, tmp_path, spelled)
     ]
-    assert ours(pairs, options) == pytest.approx(theirs, abs=PRINTED)
+    agreements.MOTION3_BINARY.check(ours(pairs, options), theirs)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from monitor.sources.scaling import SCALINGS, Converter
 from monitor.types import Frame, Plane, VideoFormat
-from tests.parity import filters
+from tests.parity import agreements, filters
 
 SMALL = (320, 180)
 
@@ -58,7 +58,8 @@ def filtered(item: Frame, target: VideoFormat, graph: str) -> list[NDArray[Any]]
 def assert_equal(source: VideoFormat, target: VideoFormat, graph: str, scaling: str = "bicubic") -> None:
     item = frame(source)
     ours = Converter(scaling).convert(item, target)
-    for plane, theirs in zip(ours.planes, filtered(item, target, graph), strict=True):
+    for at, (plane, theirs) in enumerate(zip(ours.planes, filtered(item, target, graph), strict=True)):
+        agreements.SCALING.saw(float(np.abs(plane.astype(np.int64) - theirs).max()), f"plane {at}")
         np.testing.assert_array_equal(plane, theirs)
         assert not plane.flags.writeable
 

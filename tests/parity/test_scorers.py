@@ -21,6 +21,7 @@ from skimage.metrics import structural_similarity
 
 from monitor import scorers
 from monitor.types import Frame, FramePair, VideoFormat
+from tests.parity import agreements
 from tests.parity.scenes import background, grain
 
 SHAPES = {"yuv420p": (2, 2), "yuv422p": (2, 1), "yuv444p": (1, 1)}
@@ -104,7 +105,8 @@ def test_psnr_is_ffmpegs(pixel_format: str, width: int, height: int, tmp_path: P
     labels = {"psnr_y": "psnr_y", "psnr_cb": "psnr_u", "psnr_cr": "psnr_v", "psnr_avg": "psnr_avg"}
     for feature, label in labels.items():
         theirs = [float(re.search(rf"{label}:([\d.]+|inf)", line)[1]) for line in lines]  # type: ignore[index]
-        assert [round(value, 2) for value in ours[feature]] == pytest.approx(theirs, abs=0.0051)
+        agreement = agreements.PSNR_AVG if feature == "psnr_avg" else agreements.PSNR_FILTER
+        agreement.check(ours[feature], theirs, feature)
 
 
 def published_pairs() -> list[str]:
@@ -124,7 +126,7 @@ def test_psnr_is_libvmafs(name: str, shared: Path) -> None:
     ours = scored("psnr", [FramePair(*both) for both in zip(distorted, reference, strict=True)])
     assert len(ours["psnr_y"]) == pair["frame_count"]
     for feature in ("psnr_y", "psnr_cb", "psnr_cr"):
-        assert ours[feature] == pytest.approx([frame[feature] for frame in pair["frames"]], abs=1e-6)
+        agreements.PSNR.check(ours[feature], [frame[feature] for frame in pair["frames"]], feature)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +148,7 @@ def test_ssim_is_that_of_scikit_image(pixel_format: str, width: int, height: int
         )
         for one, other in zip(distorted, reference, strict=True)
     ]
-    assert ours == pytest.approx(theirs, abs=1e-5)
+    agreements.SSIM.check(ours, theirs)
     assert min(ours) < 0.85
 
 
@@ -160,7 +162,7 @@ def test_ssim_of_photographs_is_that_of_scikit_image(shared: Path) -> None:
         theirs = structural_similarity(
             jpeg.astype(float), photo.astype(float), data_range=255, gaussian_weights=True, use_sample_covariance=False
         )
-        assert scored("ssim", [FramePair(one, other)])["ssim"] == pytest.approx([theirs], abs=1e-5)
+        agreements.SSIM.check(scored("ssim", [FramePair(one, other)])["ssim"], theirs)
 
 
 @pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10le"])
@@ -197,8 +199,8 @@ def test_si_and_ti_are_ffmpegs_on_full_range() -> None:
     frames = made(video_format(320, 180, "yuv420p", full_range=True), 5, worse=False)
     theirs = filtered(frames, "siti", ["lavfi.siti.si", "lavfi.siti.ti"])
     ours = scored("siti", frames)
-    assert ours["si"] == pytest.approx(theirs[:, 0], abs=0.0051)
-    assert ours["ti"] == pytest.approx(theirs[1:, 1], abs=0.0051)
+    agreements.SITI.check(ours["si"], theirs[:, 0], "si")
+    agreements.SITI.check(ours["ti"], theirs[1:, 1], "ti")
 
 
 def test_blockiness_ranks_encodes_as_ffmpegs_detector_does() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from monitor.kernels import adm, motion, vif
 from monitor.kernels.settings import View
+from tests.parity import agreements
 from tests.parity.clips import NAMES, clip
 
 EVERY_CLIP = pytest.mark.parametrize("name", NAMES)
@@ -22,7 +23,8 @@ def test_vif(shared: Path, name: str) -> None:
         measured = vif.vif(distorted[0], reference[0], of.bit_depth, tuple(LIMITS))
         for scales, suffix in zip(measured, LIMITS.values(), strict=True):
             for scale, sums in enumerate(scales):
-                assert sums.ratio == scores[f"integer_vif_scale{scale}{suffix}"]
+                feature = f"integer_vif_scale{scale}{suffix}"
+                agreements.VIF.check(sums.ratio, scores[feature], feature)
 
 
 @EVERY_CLIP
@@ -31,9 +33,10 @@ def test_adm(shared: Path, name: str) -> None:
     for distorted, reference, scores in zip(of.distorted, of.reference, of.scores, strict=True):
         measured = adm.adm(distorted[0], reference[0], of.bit_depth, [View(limit) for limit in LIMITS])
         for result, suffix in zip(measured, LIMITS.values(), strict=True):
-            assert result.adm2 == scores[f"integer_adm2{suffix}"]
+            agreements.ADM.check(result.adm2, scores[f"integer_adm2{suffix}"], f"integer_adm2{suffix}")
             for level, sums in enumerate(result.levels):
-                assert sums.ratio == scores[f"integer_adm_scale{level}{suffix}"]
+                feature = f"integer_adm_scale{level}{suffix}"
+                agreements.ADM.check(sums.ratio, scores[feature], feature)
 
 
 @EVERY_CLIP
@@ -41,4 +44,4 @@ def test_motion(shared: Path, name: str) -> None:
     of = clip(shared, name)
     planes = [planes[0] for planes in of.reference]
     steps = [motion.motion(planes[i - 1], planes[i], of.bit_depth) for i in range(1, len(planes))]
-    assert [0.0, *steps] == [scores["VMAF_integer_feature_motion_sad_score"] for scores in of.scores]
+    agreements.MOTION.check([0.0, *steps], [scores["VMAF_integer_feature_motion_sad_score"] for scores in of.scores])

@@ -16,13 +16,8 @@ from monitor.models.files import KNOWN, open_model
 from monitor.models.vmaf import parse
 from monitor.protocols import Delayed
 from monitor.scorers import MetricRegistry, vmaf
-from tests.parity import filters
+from tests.parity import agreements, filters
 from tests.parity.clips import NAMES, clip, known
-
-PRINTED = 6e-7
-"""Of scores that are known to the six decimals that libvmaf prints."""
-EXACT = 1e-10
-"""Of scores that are known to 17 digits; the regression's sum is taken in another order."""
 
 
 @cache
@@ -44,8 +39,8 @@ def test_known_models(shared: Path, clip_name: str, name: str) -> None:
     model = open_model(name)
     for exact, printed in zip(clip(shared, clip_name).scores, known(shared)[clip_name]["frames"], strict=True):
         values = [exact[f"integer_{of.name}{'_egl_1' if of.options else ''}"] for of in model.features]
-        expected, tolerance = (exact[name], EXACT) if name in exact else (printed[name], PRINTED)
-        assert model.predict(values) == pytest.approx(expected, abs=tolerance)
+        agreement, expected = (agreements.FUSION, exact) if name in exact else (agreements.FUSION_KEPT, printed)
+        agreement.check(model.predict(values), expected[name], name)
 
 
 @pytest.mark.parametrize("clip_name", NAMES)
@@ -54,9 +49,10 @@ def test_the_bootstrap_collection(shared: Path, clip_name: str) -> None:
     assert len(collection.resampled) == 20
     for scores in clip(shared, clip_name).scores:
         values = [scores[f"integer_{of.name}"] for of in collection.features]
-        assert collection.predict(values) == pytest.approx(scores["b"], abs=EXACT)
-        expected = [scores[f"b_{name}"] for name in ("bagging", "stddev", "ci_p95_lo", "ci_p95_hi")]
-        assert collection.interval(values) == pytest.approx(expected, abs=EXACT)
+        agreements.BOOTSTRAP.check(collection.predict(values), scores["b"], "b")
+        parts = ("bagging", "stddev", "ci_p95_lo", "ci_p95_hi")
+        for part, value in zip(parts, collection.interval(values), strict=True):
+            agreements.BOOTSTRAP.check(value, scores[f"b_{part}"], part)
 
 
 def test_the_collection_by_its_name(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,4 +71,5 @@ def test_the_collection_by_its_name(shared: Path, tmp_path: Path, monkeypatch: p
     pairs = filters.pairs_of(of)
     scorer.prepare(pairs[0].format)
     for score in [*scorer.score(pairs), *scorer.flush()]:
-        assert score.value == pytest.approx(of.scores[score.index][score.feature.removeprefix("vmaf_")], abs=EXACT)
+        theirs = of.scores[score.index][score.feature.removeprefix("vmaf_")]
+        agreements.BOOTSTRAP.check(score.value, theirs, f"{score.feature}, from pictures")
