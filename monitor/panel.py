@@ -101,7 +101,7 @@ class _Waiting:
     """A frame whose turn comes when its work and that of those before it is done."""
 
     items: tuple[tuple[Member, Frame | FramePair], ...]
-    work: Future[None] | None
+    work: Sequence[Future[None]]
     following: Frame | None = None
     """Reference frame after the pair before, where others were skipped."""
     leading: tuple[Frame, ...] = ()
@@ -207,8 +207,9 @@ class Panel:
     def close(self) -> None:
         """Close the scorers; work that runs ahead is waited for."""
         for waiting in self._waiting:
-            if waiting.work is not None and not waiting.work.cancel():
-                waiting.work.result()
+            for work in waiting.work:
+                if not work.cancel():
+                    work.result()
         self._waiting.clear()
         for member in self._members:
             member.scorer.close()
@@ -225,16 +226,15 @@ class Panel:
         self.preparing_seconds += self.timer() - began
         return not member.idle
 
-    def _work(self, items: Sequence[tuple[Member, Frame | FramePair]]) -> Future[None] | None:
+    def _work(self, items: Sequence[tuple[Member, Frame | FramePair]]) -> Sequence[Future[None]]:
         if self.executor is None:
-            return None
-        tasks = [task for member, item in items for task in member.tasks(item)]
-        return self.executor.submit(_run, tasks) if tasks else None
+            return ()
+        return [self.executor.submit(_run, task) for member, item in items for task in member.tasks(item)]
 
     def _take_turn(self) -> None:
         waiting = self._waiting.popleft()
-        if waiting.work is not None:
-            waiting.work.result()
+        for work in waiting.work:
+            work.result()
         for member, item in waiting.items:
             if not member.idle:
                 self._lead_in(member, waiting)
@@ -286,8 +286,7 @@ class Panel:
         self.observe(member.spec.name, self.timer() - began)
 
 
-def _run(tasks: Sequence[Callable[[], object]]) -> None:
+def _run(task: Callable[[], object]) -> None:
     """Work ahead; what fails here fails again where it is asked for, and is reported there."""
-    for task in tasks:
-        with suppress(Exception):
-            task()
+    with suppress(Exception):
+        task()

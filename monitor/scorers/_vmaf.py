@@ -102,12 +102,26 @@ class Kind(NamedTuple):
     """Measures it under some settings; a value for each."""
     together: bool = True
     """Whether one pass over a pair serves all settings; else each is measured by itself."""
+    parts: Callable[[VmafFeatures, FramePair, tuple[Any, ...]], Sequence[Callable[[], Any]]] | None = None
+    """Cuts the work into parts that ``measure`` finds done, where one thread alone would take long."""
 
 
-def _measure_vif(_: VmafFeatures, pair: FramePair, limits: tuple[float, ...]) -> Sequence[tuple[float, ...]]:
-    from monitor.kernels.vif import vif
+VIF_BANDS = 2
+"""Bands of rows that VIF, half the work of VMAF v0, is measured in: a single pair then keeps two threads busy to its end.
+Each further band costs one part in a hundred, for the rows around the seam."""
 
-    of_limits = vif(pair.distorted.luma, pair.reference.luma, pair.format.bit_depth, limits)
+
+def _vif_parts(features: VmafFeatures, pair: FramePair, limits: tuple[float, ...]) -> Sequence[Callable[[], Any]]:
+    from monitor.kernels.vif import vif_bands
+
+    bands = vif_bands(pair.distorted.luma, pair.reference.luma, pair.format.bit_depth, limits, VIF_BANDS)
+    return [partial(features.memory.once, ("vif", limits, number), _lumas(pair), band) for number, band in enumerate(bands)]
+
+
+def _measure_vif(features: VmafFeatures, pair: FramePair, limits: tuple[float, ...]) -> Sequence[tuple[float, ...]]:
+    from monitor.kernels.vif import summed
+
+    of_limits = summed([part() for part in _vif_parts(features, pair, limits)])
     return [tuple(sums.ratio for sums in scales) for scales in of_limits]
 
 
@@ -143,7 +157,7 @@ def _lumas(pair: FramePair) -> tuple[Plane, ...]:
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType({
-    "vif": Kind(_lumas, _measure_vif),
+    "vif": Kind(_lumas, _measure_vif, parts=_vif_parts),
     "adm": Kind(_lumas, _measure_adm),
     "cambi": Kind(lambda pair: (pair.distorted.luma,), _measure_cambi, together=False),
     "speed": Kind(lambda pair: (*pair.distorted.planes[1:], *pair.reference.planes[1:]), _measure_speed, together=False),
@@ -177,11 +191,13 @@ class VmafFeatures:
     def tasks(self, pair: FramePair, wanted: Iterable[tuple[str, object]]) -> list[Callable[[], object]]:
         """What is left to measure of a pair for kinds and settings, as tasks for any thread; each is handed out once."""
         planned = dict.fromkeys((kind, self.plan(kind, setting)) for kind, setting in wanted)
-        return [
-            partial(self._measured, *each, pair)
-            for each in planned
-            if self.memory.promise(each, KINDS[each[0]].planes(pair))
-        ]
+        tasks: list[Callable[[], object]] = []
+        for kind, settings in planned:
+            described = KINDS[kind]
+            if self.memory.promise((kind, settings), described.planes(pair)):
+                whole = partial(self._measured, kind, settings, pair)
+                tasks += described.parts(self, pair, settings) if described.parts is not None else [whole]
+        return tasks
 
     def value(self, kind: str, setting: object, pair: FramePair) -> Any:
         """What a kind of feature is of a pair under a setting.

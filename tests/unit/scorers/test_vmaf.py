@@ -27,7 +27,7 @@ from monitor.models.vmaf import Model
 from monitor.protocols import Delayed, Parallel
 from monitor.scorers import vmaf
 from monitor.scorers._vmaf import VmafFeatures
-from monitor.types import FramePair
+from monitor.types import Frame, FramePair, VideoFormat
 
 METRICS = ["vif", "adm", "motion", "vmaf", "vmaf_neg", "vmaf_phone", "vmaf_4k", "vmaf_4k_neg"]
 
@@ -136,7 +136,7 @@ def test_every_feature_is_measured_once_a_pair(pairs: list[FramePair], monkeypat
 
         return count
 
-    for module, name in ((vif_kernel, "vif"), (adm_kernel, "adm"), (motion_kernel, "motion")):
+    for module, name in ((vif_kernel, "_band"), (adm_kernel, "adm"), (motion_kernel, "motion")):
         monkeypatch.setattr(module, name, counted(name, getattr(module, name)))
     together = scorers.create_all([(name, {}) for name in METRICS])
     for scorer in together:
@@ -148,10 +148,25 @@ def test_every_feature_is_measured_once_a_pair(pairs: list[FramePair], monkeypat
             given = scorer.score([pair]) if pair else scorer.flush() if isinstance(scorer, Delayed) else ()
             for score in given:
                 found.setdefault(score.feature, []).append(score.value)
-    assert [calls.count(name) for name in ("vif", "adm", "motion")] == [5, 5, 4]
+    assert [calls.count(name) for name in ("_band", "adm", "motion")] == [5, 5, 4]
     for name in METRICS:
         alone = values(scorers.create(name), pairs)
         assert {feature: found[feature] for feature in alone} == {key: list(each.values()) for key, each in alone.items()}
+
+
+def test_work_on_one_pair_keeps_several_threads_busy() -> None:
+    form = VideoFormat(160, 144, "gray")
+    rng = np.random.default_rng(1)
+    one, other = (rng.integers(0, 256, (144, 160), np.uint8) for _ in range(2))
+    pair = FramePair(*(Frame(0, Fraction(0), Fraction(1, 25), form, (plane,)) for plane in (one, other)))
+    together, alone = scorers.create("vmaf"), scorers.create("vmaf")
+    for scorer in (together, alone):
+        scorer.prepare(form)
+    tasks = together.tasks(pair)
+    assert len(tasks) == 3  # VIF in two bands, ADM
+    for task in reversed(tasks):
+        task()
+    assert [*together.score([pair]), *together.flush()] == [*alone.score([pair]), *alone.flush()]
 
 
 def test_what_was_measured_is_forgotten_with_the_frames(pairs: list[FramePair]) -> None:
@@ -172,7 +187,7 @@ def test_tasks_do_what_score_then_finds_done(pairs: list[FramePair], monkeypatch
     assert len(tasks) == 2 * len(pairs) + len(pairs) - 1  # VIF, ADM, and motion, which the first pair has none of
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda task: task(), reversed(tasks)))
-    for module, name in ((vif_kernel, "vif"), (adm_kernel, "adm"), (motion_kernel, "motion")):
+    for module, name in ((vif_kernel, "_band"), (adm_kernel, "adm"), (motion_kernel, "motion")):
         monkeypatch.setattr(module, name, lambda *_: pytest.fail("measured twice"))
     for scorer in together:
         assert values_of(scorer, pairs) == expected[scorer.spec.name]
