@@ -97,6 +97,6 @@ def _facts(path: str) -> tuple[tuple[int, int] | None, float]:
     Raises:
         SourceError: it can't be read.
     """
-    with FileSegment(path, datetime.now(UTC), Path(path).name).decode() as decoding:
+    with FileSegment(path, datetime.now(UTC), Path(path).name).decode(keyframes_only=True) as decoding:
         first = next(decoding.frames(Every()), None)
         return ((first.format.width, first.format.height) if first is not None else None), decoding.frame_rate
