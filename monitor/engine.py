@@ -7,12 +7,13 @@ knows no threads, clocks or sinks; ``monitor.scheduling`` decides when and where
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from monitor.aggregation import pool_segment
 from monitor.errors import SourceError, UnsupportedFormat
+from monitor.facts import completed
 from monitor.pairing import FALLBACK_TOLERANCE, Convert, ReferenceReader, ReferenceWindow, placement
 from monitor.panel import Panel
 from monitor.protocols import Delayed, Reference, Scorer, Temporal
@@ -135,7 +136,7 @@ class SegmentScorer:
             for metric, seconds in self._seconds.items():
                 self.observe(metric, seconds)
             self._seconds.clear()
-        facts = pass_.facts(facts, decoded)
+        facts = completed(facts, decoded, sampled=pass_.sampled, paired=pass_.paired)
         scores = self._panel.scores
         models = {feature.name: scorer.spec.model for scorer in self.scorers for feature in scorer.spec.features}
         result = SegmentResult(
@@ -227,28 +228,6 @@ class _Pass:
             else:
                 with self._reference.reader(self._owner.looks_back) as reader:
                     self._loop(decoded, reader, offset)
-
-    def facts(self, facts: Segment, decoded: DecodedSegment) -> Segment:
-        """``facts`` completed by what decoding told."""
-        start = decoded.start if decoded.start is not None else Fraction(0)
-        measured = decoded.end - start if decoded.end is not None else Fraction(0)
-        whole = decoded.frames_decoded >= decoded.frames_expected > 0
-        rate = decoded.frame_rate
-        if whole and measured > 0:
-            rate = float(decoded.frames_decoded / measured)
-        return replace(
-            facts,
-            start=start,
-            duration=measured if whole and measured > 0 else facts.duration,
-            frames_expected=decoded.frames_expected,
-            frames_decoded=decoded.frames_decoded,
-            frames_sampled=self.sampled,
-            frames_paired=self.paired,
-            decode_errors=decoded.decode_errors,
-            format=decoded.format,
-            codec=decoded.codec,
-            frame_rate=rate,
-        )
 
     def _loop(self, decoded: DecodedSegment, reader: ReferenceReader | None, offset: Fraction) -> None:
         owner = self._owner

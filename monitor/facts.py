@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def completed(facts: Segment, decoded: DecodedSegment, *, sampled: int, paired: int) -> Segment:
-    """``facts`` with what a pass over all of the segment's frames measured.
+    """``facts`` with what a pass over the segment's frames measured.
 
     Args:
         facts: As announced.
