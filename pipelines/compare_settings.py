@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 
 from monitor.errors import ConfigError
 from monitor.sampling import Jittered, create_sampler
-from monitor.sources.scaling import Converter
+from monitor.sources.scaling import Converter, common_format
 
 if TYPE_CHECKING:
-    from monitor.protocols import Sampler
+    from collections.abc import Sequence
+
+    from monitor.protocols import MetricSpec, Sampler
+    from monitor.types import VideoFormat
+
+VMAF_V1 = "vmaf_v1."
+"""How libvmaf's names of VMAF v1's models begin."""
 
 DEPTHS = {"auto": 0, "8": 8, "10": 10, "12": 12, "16": 16}
 
@@ -55,6 +61,18 @@ class Settings:
         """
         self.sampler("")
         Converter(self.scaling)
+
+    def target(self, distorted: VideoFormat, reference: VideoFormat, metrics: Sequence[MetricSpec]) -> VideoFormat:
+        """The format to compare in. VMAF v1 sees pictures that are scaled at ten bits at least, as its authors advise.
+
+        Raises:
+            UnsupportedFormat: FFmpeg has no such pixel format.
+        """
+        depth = self.bit_depth
+        scaled = (distorted.width, distorted.height) != (reference.width, reference.height)
+        if not depth and scaled and any(spec.trained.startswith(VMAF_V1) for spec in metrics):
+            depth = max(10, distorted.bit_depth, reference.bit_depth)
+        return common_format(distorted, reference, depth)
 
     def sampler(self, seed: str) -> Sampler:
         """Which frames to score of a file.

@@ -26,7 +26,7 @@ from monitor.scorers import create_all
 from monitor.sources.decoding import look
 from monitor.sources.file import FileSegment
 from monitor.sources.mismatch import check
-from monitor.sources.scaling import Converter, common_format
+from monitor.sources.scaling import Converter
 from monitor.types import Segment, SegmentResult, Sync
 from pipelines.compare_settings import Settings
 from pipelines.comparison_flags import Seen, flags_of
@@ -44,9 +44,6 @@ AHEAD = 2
 
 FOLLOWED = (128, 72)
 """Smallest width and height of pictures that are followed: of smaller ones signatures say too little."""
-
-VMAF_V1 = "vmaf_v1."
-"""How libvmaf's names of VMAF v1's models begin."""
 
 SECOND_LOOK = 12
 """Frames to look at where the first ones do not agree on being interlaced."""
@@ -198,7 +195,7 @@ class _Work:
             side.segment,
             panel,
             Converter(self.settings.scaling).convert,
-            self._target,
+            partial(self.settings.target, metrics=self.metrics),
             self.settings.sampler(side.segment.stream),
             Fraction(side.sync.offset).limit_denominator(1_000_000),
             side.moments,
@@ -206,14 +203,6 @@ class _Work:
             limit=self.settings.frames,
             watch=partial(_tell, [side.follower.see, tracker.distorted]),
         )
-
-    def _target(self, distorted: VideoFormat, reference: VideoFormat) -> VideoFormat:
-        """The format to compare in. VMAF v1 sees pictures that are scaled at ten bits at least, as its authors advise."""
-        depth = self.settings.bit_depth
-        scaled = (distorted.width, distorted.height) != (reference.width, reference.height)
-        if not depth and scaled and any(spec.trained.startswith(VMAF_V1) for spec in self.metrics):
-            depth = max(10, distorted.bit_depth, reference.bit_depth)
-        return common_format(distorted, reference, depth)
 
     @property
     def _retime(self) -> Callable[[Iterator[Frame]], Iterator[Frame]]:

@@ -11,7 +11,6 @@ from monitor.errors import SourceError, UnsupportedFormat
 from monitor.sources.decoding import look
 from monitor.sources.file import FileSegment
 from monitor.sources.mismatch import check, differences
-from monitor.sources.scaling import common_format
 from pipelines.wording import printable
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def plan(
         try:
             form, length = _seen(path)
             check(form, seen)
-            target = common_format(form, seen, settings.bit_depth)
+            target = settings.target(form, seen, metrics)
         except (SourceError, UnsupportedFormat) as error:
             yield f"distorted  {printable(path)}: {error}", False
             continue
