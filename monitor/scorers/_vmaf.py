@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from monitor.kernels.rooms import Rooms
 from monitor.kernels.settings import CambiSettings, SpeedSettings, View
 from monitor.scorers import _pairs
 from monitor.scorers._formats import chroma_inside
@@ -17,7 +18,6 @@ from monitor.types import Frame, FramePair, Plane, VideoFormat
 
 if TYPE_CHECKING:
     from monitor.kernels.adm import Adm
-    from monitor.kernels.cambi import Detector
     from monitor.kernels.speed_chroma import Chroma, Statistics
 
 NO_LIMIT = 100.0
@@ -31,9 +31,6 @@ SMALLEST_ENCODED = (180, 150)
 
 LONGER_ENCODED = 216
 """What the longer of both must have at least."""
-
-WORKSHOPS = 8
-"""How many kinds of CAMBI's tables and room are kept: formats and settings that are in use at the same time."""
 
 
 def black_frame(video_format: VideoFormat, side: int = MIN_SIDE) -> Frame:
@@ -50,30 +47,14 @@ def black_frame(video_format: VideoFormat, side: int = MIN_SIDE) -> Frame:
     return _pairs.black_frame(small)
 
 
-@dataclass(eq=False)
-class Detectors:
-    """CAMBI's tables and room: one set for each thread that measures at the same time, used again by the next."""
+def cambi_of(rooms: Rooms, luma: Plane, bit_depth: int, settings: CambiSettings) -> float:
+    """CAMBI of one plane, with tables and room that another one of its kind may have used before."""
+    from monitor.kernels.cambi import Detector
 
-    _free: dict[Hashable, list[Detector]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def measure(self, luma: Plane, bit_depth: int, settings: CambiSettings) -> float:
-        """CAMBI of one plane."""
-        from monitor.kernels.cambi import Detector
-
-        height, width = luma.shape
-        key = width, height, bit_depth, settings
-        with self._lock:
-            free = self._free.setdefault(key, [])
-            self._free[key] = self._free.pop(key)  # the latest one in use comes last
-            if len(self._free) > WORKSHOPS:
-                del self._free[next(iter(self._free))]
-            detector = free.pop() if free else None
-        if detector is None:
-            detector = Detector(width, height, bit_depth, settings)
-        value = detector.measure(luma)
-        free.append(detector)
-        return value
+    height, width = luma.shape
+    kind = "cambi", width, height, bit_depth, settings
+    with rooms.borrowed(kind, lambda: Detector(width, height, bit_depth, settings)) as detector:
+        return detector.measure(luma)
 
 
 def encoded(pair: FramePair, settings: CambiSettings) -> CambiSettings:
@@ -133,7 +114,7 @@ def _measure_adm(_: VmafFeatures, pair: FramePair, views: tuple[View, ...]) -> S
 
 def _measure_cambi(features: VmafFeatures, pair: FramePair, settings: tuple[CambiSettings, ...]) -> Sequence[float]:
     luma, depth = pair.distorted.luma, pair.format.bit_depth
-    return [features.detectors.measure(luma, depth, encoded(pair, each)) for each in settings]
+    return [cambi_of(features.rooms, luma, depth, encoded(pair, each)) for each in settings]
 
 
 def _measure_speed(features: VmafFeatures, pair: FramePair, settings: tuple[SpeedSettings, ...]) -> Sequence[Chroma]:
@@ -174,7 +155,7 @@ class VmafFeatures:
     """
 
     memory: PlaneMemory = field(default_factory=PlaneMemory)
-    detectors: Detectors = field(default_factory=Detectors)
+    rooms: Rooms = field(default_factory=Rooms)
     _planned: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 

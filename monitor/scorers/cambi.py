@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from monitor.errors import ConfigError, UnsupportedFormat
+from monitor.kernels.rooms import Rooms
 from monitor.kernels.settings import CambiSettings
 from monitor.protocols import Feature, MetricSpec, Reference
 from monitor.scorers import _formats, _pairs
 from monitor.scorers._memory import PlaneMemory
 from monitor.scorers._registry import register
-from monitor.scorers._vmaf import LONGER_ENCODED, Detectors
+from monitor.scorers._vmaf import LONGER_ENCODED, cambi_of
 from monitor.types import Frame, Score, VideoFormat
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -82,7 +83,7 @@ class Cambi:
     cambi_eotf: str = "bt1886"
     cambi_high_res_speedup: int = 0
     cambi_max_val: float = 1000.0
-    _detectors: Detectors = field(default_factory=Detectors, init=False, repr=False)
+    _rooms: Rooms = field(default_factory=Rooms, init=False, repr=False)
     _memory: PlaneMemory = field(default_factory=PlaneMemory, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -119,7 +120,7 @@ class Cambi:
 
     def _measure(self, frame: Frame) -> float:
         luma, depth = frame.luma, frame.format.bit_depth
-        return self._memory.once("cambi", (luma,), lambda: self._detectors.measure(luma, depth, self.settings))
+        return self._memory.once("cambi", (luma,), lambda: cambi_of(self._rooms, luma, depth, self.settings))
 
     def reset(self) -> None:
         """Frames are scored one by one: there is nothing to forget."""
