@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import av.error
 
 from monitor.errors import BadMedia, SourceEnded, SourceError, SourceUnavailable
-from monitor.sources.http import first_bytes, redacted
+from monitor.sources.addresses import redacted
 
 Resolve = Callable[[str], object]
 """Looks a host name up; raises ``socket.gaierror`` where there is none."""
@@ -48,6 +48,13 @@ def system_resolve(host: str) -> object:
     return socket.getaddrinfo(host, None)
 
 
+def peek_over_http(url: str, count: int) -> bytes | None:
+    """Ask the server; see ``Peek``."""
+    from monitor.sources.http import first_bytes  # httpx takes 0.2 s to import, which local files are spared
+
+    return first_bytes(url, count)
+
+
 def classify(
     error: Exception,
     url: str,
@@ -56,7 +63,7 @@ def classify(
     timeout_seconds: float = float("inf"),
     reading: bool = False,
     resolve: Resolve = system_resolve,
-    peek: Peek = first_bytes,
+    peek: Peek = peek_over_http,
 ) -> SourceError:
     """The ``SourceError`` to raise for ``error``, which PyAV raised on opening or reading ``url``.
 

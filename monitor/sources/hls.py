@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Self
 
 from monitor.errors import ConfigError, NoVideo, SourceError
+from monitor.sources.addresses import redacted
 from monitor.sources.clock import Clock, SystemClock
 from monitor.sources.decoding import ByteSegment
 from monitor.sources.hls_follower import Announced, Follower, FollowerPolicy, Moment
 from monitor.sources.hls_loading import LoadedSegment, SegmentLoader
-from monitor.sources.http import Fetcher, redacted
+from monitor.sources.http import Fetcher
 from monitor.sources.playlist import HlsRendition, MasterPlaylist, MediaPlaylist, read_playlist
 from monitor.sources.transfers import Outcome, Transfers
 from monitor.types import EventKind, SourceEvent

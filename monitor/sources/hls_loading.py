@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from monitor.errors import BadMedia, SourceError
+from monitor.sources.addresses import redacted
 from monitor.sources.decryption import KEY_BYTES, decrypted, sequence_vector
-from monitor.sources.http import redacted
 
 if TYPE_CHECKING:
     from monitor.sources.http import Fetcher

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import httpx
 
 from monitor.errors import BadMedia, ConfigError, SourceError, SourceUnavailable
+from monitor.sources.addresses import redacted
 
 _log = logging.getLogger(__name__)
 
@@ -64,19 +65,6 @@ class Download:
     content_type: str
     seconds: float
     """From the request to the last byte."""
-
-
-def redacted(url: str) -> str:
-    """``url`` without user name, password, query and fragment: fit for logs, events and errors."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return "(unreadable URL)"
-    if ":" in host:
-        host = f"[{host}]"
-    return urlunsplit((parts.scheme, host + port, parts.path, "", ""))
 
 
 def first_bytes(url: str, count: int, *, timeout_seconds: float = 5.0) -> bytes | None:

@@ -19,8 +19,9 @@ import m3u8
 from m3u8.parser import ATTRIBUTELISTPATTERN, normalize_attribute, remove_quotes, save_segment_custom_value
 
 from monitor.errors import SourceError
+from monitor.sources.addresses import redacted
 from monitor.sources.decryption import explicit_vector
-from monitor.sources.http import ByteRange, redacted
+from monitor.sources.http import ByteRange
 
 _log = logging.getLogger(__name__)
 

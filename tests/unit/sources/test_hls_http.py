@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from monitor.errors import BadMedia, ConfigError, SourceError, SourceUnavailable
-from monitor.sources.http import ByteRange, Fetcher, FetchError, first_bytes, redacted
+from monitor.sources.addresses import redacted
+from monitor.sources.http import ByteRange, Fetcher, FetchError, first_bytes
 from tests.unit.sources.origin import Origin, Reply, gzipped, redirect
 
 
