@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -145,11 +145,9 @@ def score_file(
     flags = [Flag("damaged", event.detail) for event in outcome.events if event.kind is EventKind.DECODE_ERROR]
     if announced is not None and not sampler.keyframes_only:
         flags += truncation(segment, announced)
-    flags += (Flag("refused", detail) for detail in dict.fromkeys(refused.values()))
-    flags += silent(metrics, result, refused)
+    flags += silent(path, metrics, result, refused)
     if not result.scores:
-        why = "; ".join(flag.detail for flag in flags) or "no frame was sampled"
-        raise UnsupportedFormat(f"{path}: nothing could be scored: {why}")
+        raise nothing(path, flags)
     return FileScores(path, None, tuple(metrics), result, tuple(flags), format=result.segment.format)
 
 
@@ -163,13 +161,29 @@ def truncation(segment: FileSegment, announced: Fraction) -> Iterator[Flag]:
         yield Flag("truncated", detail)
 
 
-def silent(metrics: Sequence[MetricSpec], result: SegmentResult, refused: dict[str, str]) -> Iterator[Flag]:
-    """Why features have no value."""
+def silent(path: str, metrics: Sequence[MetricSpec], result: SegmentResult, refused: Mapping[str, str]) -> Iterator[Flag]:
+    """Why features have no value.
+
+    Args:
+        path: The file.
+        metrics: What was to be computed.
+        result: What it gave.
+        refused: Metrics that could not take the pictures, and why.
+    """
+    yield from (Flag("refused", f"{path}: {detail}") for detail in dict.fromkeys(refused.values()))
     scored = {score.feature for score in result.scores}
     for spec in metrics:
         if spec.name in result.failed:
-            yield Flag("failed", f"metric {spec.name!r} failed; see the log above")
+            yield Flag("failed", f"{path}: metric {spec.name!r} failed; see the log above")
         elif spec.name not in refused:
-            for feature in spec.features:
-                if feature.name not in scored:
-                    yield Flag("no_data", f"{feature.name} has no value: {feature.no_data}")
+            missing = [feature for feature in spec.features if feature.name not in scored]
+            for why in dict.fromkeys(feature.no_data for feature in missing):
+                names = [feature.name for feature in missing if feature.no_data == why]
+                have = "have" if len(names) > 1 else "has"
+                yield Flag("no_data", f"{path}: {', '.join(names)} {have} no value: {why}")
+
+
+def nothing(path: str, flags: Sequence[Flag]) -> UnsupportedFormat:
+    """That a file has no scores at all, and everything that may be the reason."""
+    why = "; ".join(flag.detail.removeprefix(f"{path}: ") for flag in flags) or "no frame was sampled"
+    return UnsupportedFormat(f"{path}: nothing could be scored: {why}")

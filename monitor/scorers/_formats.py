@@ -18,23 +18,25 @@ def check(spec: MetricSpec, video_format: VideoFormat) -> None:
     Raises:
         UnsupportedFormat: too small, without the chroma it needs, or of an impossible depth.
     """
-    smallest = min(video_format.width, video_format.height)
-    if smallest < spec.min_size:
-        raise UnsupportedFormat(
-            f"metric {spec.name!r} needs frames of at least {spec.min_size}x{spec.min_size}, not {video_format}; "
-            "leave it out for this rendition"
-        )
+    if min(video_format.width, video_format.height) < spec.min_size:
+        raise refusal(spec, f"needs frames of at least {spec.min_size}x{spec.min_size}", video_format)
     if max(video_format.width, video_format.height) < spec.min_longer_side:
-        raise UnsupportedFormat(
-            f"metric {spec.name!r} needs frames whose longer side is at least {spec.min_longer_side}, not {video_format}; "
-            "leave it out for this rendition"
-        )
+        raise refusal(spec, f"needs frames whose longer side is at least {spec.min_longer_side}", video_format)
     if spec.needs_chroma and not video_format.chroma_width:
-        raise UnsupportedFormat(
-            f"metric {spec.name!r} needs chroma, and {video_format} has none; leave it out for this rendition"
-        )
+        raise refusal(spec, "needs chroma", video_format)
     if not 8 <= video_format.bit_depth <= DEEPEST:
-        raise UnsupportedFormat(f"metric {spec.name!r} takes 8 to {DEEPEST} bits per sample, not {video_format.bit_depth}")
+        raise refusal(spec, f"takes 8 to {DEEPEST} bits per sample", video_format.bit_depth)
+
+
+def refusal(spec: MetricSpec, needs: str, given: object) -> UnsupportedFormat:
+    """Why a metric can't take frames, and what to do about it, in whichever command.
+
+    Args:
+        spec: The metric.
+        needs: What it wants, as the predicate of a sentence.
+        given: The format that it can't take, or what of it.
+    """
+    return UnsupportedFormat(f"metric {spec.name!r} {needs}, not {given}; choose metrics without it for such frames")
 
 
 def blank(spec: MetricSpec, video_format: VideoFormat) -> Plane:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from monitor.errors import UnsupportedFormat
 from monitor.protocols import Feature, MetricSpec, Reference
-from monitor.scorers._formats import chroma_inside
+from monitor.scorers._formats import chroma_inside, refusal
 from monitor.scorers._pairs import CEILING, Measure, PairScorer, decibels
 from monitor.scorers._registry import register
 from monitor.types import FramePair, VideoFormat
@@ -68,9 +67,7 @@ class PsnrHvs(PairScorer):
 
         depth = video_format.bit_depth
         if depth > DEEPEST:
-            raise UnsupportedFormat(
-                f"metric {SPEC.name!r} takes up to {DEEPEST} bits per sample, not {depth}; leave it out for this rendition"
-            )
+            raise refusal(SPEC, f"takes up to {DEEPEST} bits per sample", depth)
         width, height = chroma_inside(video_format)
         insides = [(video_format.height, video_format.width), (height, width), (height, width)]
 

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from monitor.errors import ConfigError, UnsupportedFormat
+from monitor.errors import ConfigError
 from monitor.kernels.settings import SpeedSettings
 from monitor.protocols import Feature, MetricSpec, Reference
-from monitor.scorers._formats import chroma_inside
+from monitor.scorers._formats import chroma_inside, refusal
 from monitor.scorers._pairs import Measure, PairScorer
 from monitor.scorers._registry import SHARED, register
 from monitor.scorers._vmaf import VmafFeatures
@@ -97,10 +97,7 @@ class SpeedChroma(PairScorer):
 
         settings, size = self.settings, chroma_inside(video_format)
         if is_too_small(*size, settings):
-            raise UnsupportedFormat(
-                f"metric 'speed_chroma' has too few samples in chroma planes of {size[0]}x{size[1]} resized by "
-                f"{self.speed_prescale}; leave it out for this rendition"
-            )
+            raise refusal(SPEC, f"needs larger frames at speed_prescale {self.speed_prescale:g}", video_format)
 
         def measured(pair: FramePair) -> Chroma:
             found: Chroma = self.features.value("speed", settings, pair)

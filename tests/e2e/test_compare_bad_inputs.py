@@ -279,10 +279,22 @@ def test_frames_too_small_for_a_metric_cost_that_metric(folder: Path) -> None:
     done = compare(folder, "tiny.mkv", "tiny.mkv", "-m", "psnr,vif")
     assert (done.code, done.flags("tiny.mkv")) == (0, ["refused"])
     assert set(done.files["tiny.mkv"]["pooled_metrics"]) == {"psnr_y", "psnr_cb", "psnr_cr"}
-    assert any("metric 'vif' needs frames of at least 16x16, not 8x6" in line for line in done.said)
+    needs = "metric 'vif' needs frames of at least 16x16, not 8x6 yuv420p; choose metrics without it for such frames"
+    assert done.said == [f"vqmon: warning: tiny.mkv: {needs}"]
     alone = compare(folder, "tiny.mkv", "tiny.mkv", "-m", "vif")
     assert (alone.code, alone.files) == (1, {})
-    assert alone.said[0].startswith("vqmon: tiny.mkv: nothing could be scored: metric 'vif' needs frames of at least 16x16")
+    assert alone.said == [f"vqmon: tiny.mkv: nothing could be scored: {needs}"]
+
+
+def test_pictures_without_colour_cost_what_looks_at_colour(folder: Path) -> None:
+    (folder / "plain.mkv").write_bytes(encoded(moving(10, pixel_format="gray")))
+    done = compare(folder, "plain.mkv", "plain.mkv", "-m", "psnr,ciede2000")
+    assert (done.code, done.flags("plain.mkv")) == (0, ["no_data", "refused"])
+    assert set(done.files["plain.mkv"]["pooled_metrics"]) == {"psnr_y"}
+    assert [line.removeprefix("vqmon: warning: plain.mkv: ") for line in done.said] == [
+        "metric 'ciede2000' needs chroma, not 64x48 gray; choose metrics without it for such frames",
+        "psnr_cb, psnr_cr have no value: no reference frame was paired, or the format has no such plane",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,8 @@ def test_a_metric_that_cannot_take_the_frames_is_told_and_left_out(clips: Path, 
     scores = score(clips / "small.mkv", "noise", "black")
     assert [one.feature for one in scores.result.scores] == ["black_ratio"]
     [warning] = scores.warnings
-    assert "'noise' needs frames of at least 32x32, not 32x24" in warning
+    needs = "metric 'noise' needs frames of at least 32x32, not 32x24 yuv420p; choose metrics without it for such frames"
+    assert warning == f"{clips / 'small.mkv'}: {needs}"
     assert caplog.records == []
 
 
@@ -126,4 +127,5 @@ def test_no_metric_that_can_take_the_frames_is_an_error(clips: Path) -> None:
 def test_a_feature_without_a_value_is_told(clips: Path) -> None:
     scores = score(clips / "reference.mp4", "siti", sampling="keyframes")
     assert [one.feature for one in scores.result.scores] == ["si"]
-    assert scores.warnings == ("ti has no value: no two neighbouring frames were scored",)
+    [warning] = scores.warnings
+    assert warning == f"{clips / 'reference.mp4'}: ti has no value: no two neighbouring frames were scored"
