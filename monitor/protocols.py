@@ -89,6 +89,8 @@ class MetricSpec:
     """Raised whenever numbers change; ``model`` of the scores is ``name/version``."""
     trained: str = ""
     """The trained model behind the numbers, ``vmaf_v0.6.1``: it takes the name's place in ``model``."""
+    parts: tuple[str, ...] = ()
+    """Metrics that measure what this one is made of: where those are compiled, it is."""
     spacing: Spacing = Spacing.NONE
     needs_chroma: bool = False
     min_size: int = 1

@@ -28,7 +28,9 @@ class Kind(NamedTuple):
     """What a model is and takes."""
 
     made_of: str
-    """The metrics whose features it takes."""
+    """The features it takes, in words."""
+    parts: tuple[str, ...]
+    """The metrics that measure those; what takes longest to compile comes first."""
     most: float = 100.0
     """The best score there is."""
     needs_chroma: bool = False
@@ -38,13 +40,14 @@ class Kind(NamedTuple):
     critical: float | None = None
 
 
-V0 = Kind("`vif`, `adm` and `motion`, bit for bit", warning=70.0, critical=50.0)
+V0_PARTS, V1_PARTS = ("vif", "adm", "motion"), ("adm3", "cambi", "speed_chroma", "motion3")
+V0 = Kind("`vif`, `adm` and `motion`, bit for bit", V0_PARTS, warning=70.0, critical=50.0)
 
 
 def _v1(resized: float = 1.0, most: float = 100.0) -> Kind:
     """A model that takes chroma resized by a factor; sizes are those of 4:2:0."""
     smallest = next(side for side in range(SMALLEST_CHROMA, 10_000) if int(side // 2 * resized + 0.5) >= SMALLEST_CHROMA)
-    return Kind("`cambi`, `speed_chroma`, `adm3` and `motion3`", most, True, True, smallest)
+    return Kind("`cambi`, `speed_chroma`, `adm3` and `motion3`", V1_PARTS, most, True, True, smallest)
 
 
 PUBLISHED = (
@@ -121,6 +124,7 @@ def _spec(
         min_longer_side=LONGER_ENCODED if kind.looks_for_banding and kind.min_size < LONGER_ENCODED else 1,
         default=False,
         trained=trained,
+        parts=kind.parts,
         features=tuple(_feature(*each, kind) for each in features),
     )
 
@@ -283,6 +287,7 @@ def define(name: str, title: str, choice: str, meaning: str, *, transform: bool 
     names = {feature.name for feature in model.features}
     kind = Kind(
         f"{', '.join(sorted(names))}",
+        V1_PARTS if CHROMA in names else V0_PARTS,
         most=model.clip[1] if model.clip else 100.0,
         needs_chroma=CHROMA in names,
         looks_for_banding="cambi" in names,
