@@ -30,7 +30,7 @@ from monitor.sources.scaling import Converter
 from monitor.types import Segment, SegmentResult, Sync
 from pipelines.compare_settings import Settings
 from pipelines.comparison_flags import Seen, flags_of
-from pipelines.files import FileScores, Flag, Progress, silent
+from pipelines.files import FileScores, Progress, nothing, silent
 from pipelines.following import Follower
 from pipelines.syncing import find_offset
 from pipelines.warmup import compile_kernels
@@ -245,11 +245,9 @@ class _Work:
             return self.compare([side])[0]
         seen = Seen(side.segment, self.original, side.announced, encode, side.follower, follower, track)
         flags = [*flags_of(seen, result.segment, self.settings, side.sync)]
-        flags += [Flag("refused", detail) for detail in dict.fromkeys(side.refused.values())]
-        flags += silent(self.metrics, result, side.refused)
+        flags += silent(side.path, self.metrics, result, side.refused)
         if not result.scores:
-            why = "; ".join(flag.detail for flag in flags) or "no frame was sampled"
-            return Compared(side.path, error=UnsupportedFormat(f"{side.path}: nothing could be scored: {why}"))
+            return Compared(side.path, error=nothing(side.path, flags))
         compared = next((target for target in encode.formats.values() if target is not None), result.segment.format)
         sync = completed_sync(side.sync, track, self.original.decoding.frame_rate if self.original.decoding else 0.0)
         return Compared(
