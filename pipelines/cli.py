@@ -16,10 +16,12 @@ import typer
 from monitor import __version__
 from monitor.errors import ConfigError, VqmonError
 from pipelines import options
+from pipelines.helping import PlainCommand, PlainGroup
 from pipelines.logs import complain, configure_logging
 from pipelines.models import models_app
 
 app = typer.Typer(
+    cls=PlainGroup,
     name="vqmon",
     help="Watch the pictures of video streams: score them, keep the series, alert when quality drops, show why.",
     no_args_is_help=True,
@@ -27,7 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Start with: vqmon watch https://example.com/live/master.m3u8 --listen 127.0.0.1:8080",
 )
-dashboards_app = typer.Typer(help="Grafana dashboards.", no_args_is_help=True)
+dashboards_app = typer.Typer(cls=PlainGroup, help="Grafana dashboards.", no_args_is_help=True)
 app.add_typer(dashboards_app, name="dashboards")
 app.add_typer(models_app, name="models")
 
@@ -73,7 +75,7 @@ def _root(
     """Watch the pictures of video streams: score them, keep the series, alert when quality drops, show why."""
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def metrics(json_: options.Json = False) -> None:
     """List the metrics: unit, range, direction, and what zero and no data mean."""
     from pipelines.catalogue import as_json, as_list
@@ -86,7 +88,7 @@ def metrics(json_: options.Json = False) -> None:
         Console(highlight=False).print(as_list())
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def score(
     files: options.Files,
     metrics: options.Metrics = None,
@@ -109,7 +111,7 @@ def score(
     raise typer.Exit(run_scoring(files, _names(metrics), delivery, sampling=sampling, per_second=rate))
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def compare(
     files: options.Compared,
     reference: options.ReferenceFile = None,
@@ -180,7 +182,7 @@ def compare(
     raise typer.Exit(run_comparison(encodes, original, wish, delivery, settings, fail_under or (), dry_run=dry_run))
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def watch(
     inputs: options.Inputs,
     reference: options.ReferenceUrl = None,
@@ -229,7 +231,7 @@ def watch(
     raise typer.Exit(run_watch(config, quiet=quiet, verbose=verbose))
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def serve(
     store: options.Store = "sqlite:///vqmon.db",
     listen: options.ServeAddress = "127.0.0.1:8080",
@@ -243,7 +245,7 @@ def serve(
     run_server(store, listen, evidence_dir)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def report(
     store: options.Store = "sqlite:///vqmon.db",
     output: options.ReportFile = Path("vqmon-report.html"),
@@ -260,7 +262,7 @@ def report(
     write(store, output, evidence_dir, stream=stream, since=since, until=until)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def demo(
     output: options.DemoOutput = Path("demo-output"),
     listen: options.Listen = None,
@@ -275,7 +277,7 @@ def demo(
     raise typer.Exit(run_demo(output, listen=listen, keep=keep, quiet=quiet, verbose=verbose))
 
 
-@dashboards_app.command()
+@dashboards_app.command(cls=PlainCommand)
 def push(
     url: options.GrafanaUrl,
     token: options.GrafanaToken = None,

@@ -12,14 +12,15 @@ from typer import Argument, Option
 
 from monitor.errors import ConfigError
 from pipelines import options
+from pipelines.helping import PlainCommand, PlainGroup
 from pipelines.logs import configure_logging
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-models_app = typer.Typer(help="VMAF's model files.", no_args_is_help=True)
+models_app = typer.Typer(cls=PlainGroup, help="VMAF's model files.", no_args_is_help=True)
 
-Names = Annotated[list[str] | None, Argument(metavar="NAME...", help="Models; those that are missing by default.")]
+Names = Annotated[list[str] | None, Argument(metavar="[NAME...]", help="Models; those that are missing by default.")]
 From = Annotated[
     str | None, Option("--from", metavar="URL", help="Where the repository lies, at a release: a mirror of Netflix/vmaf.")
 ]
@@ -61,7 +62,7 @@ def rows() -> list[Row]:
     return found
 
 
-@models_app.command("list")
+@models_app.command("list", cls=PlainCommand)
 def list_models(json_: options.Json = False) -> None:
     """List the known models: what they are for, where their files are, and whether those are the published ones."""
     found = rows()
@@ -82,7 +83,7 @@ def list_models(json_: options.Json = False) -> None:
         console.print(f"files: {folder}", style="dim", soft_wrap=True)
 
 
-@models_app.command()
+@models_app.command(cls=PlainCommand)
 def fetch(names: Names = None, from_: From = None, timeout: Timeout = 30.0, verbose: options.Verbose = False) -> None:
     """Download model files from Netflix' repository into the user's data folder, checked by SHA-256."""
     configure_logging(verbose=verbose)
@@ -112,7 +113,7 @@ def fetch_models(names: Sequence[str], base_url: str | None, timeout_seconds: fl
     return lines
 
 
-@models_app.command()
+@models_app.command(cls=PlainCommand)
 def verify() -> None:
     """Check the files of all known models against their SHA-256; exit 1 where one is not the published one."""
     found = rows()

@@ -275,6 +275,26 @@ def test_help_of_the_file_commands_names_their_options() -> None:
             assert option in text
 
 
+COMMANDS = (
+    "", "metrics", "score", "compare", "watch", "serve", "report", "demo", "dashboards", "dashboards push", "models",
+    "models list", "models fetch", "models verify",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_what_to_type_and_why(name: str) -> None:
+    done = vqmon(*name.split(), "--help", width=100)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert max(len(line) for line in lines) <= 100
+    for odd in ("<bool>", "<str>", "<path>", "<int>", "<float>", "list[", "[x>", "{", "…"):
+        assert odd not in done.stdout
+    described = [line.strip("│ ").split("  ") for line in lines if line.startswith("│ --")]
+    assert described
+    for words in described:
+        assert len(words[-1].split()) >= 3, words  # each has a sentence in its own line
+
+
 def test_version() -> None:
     done = vqmon("--version")
     assert (done.returncode, done.stdout) == (0, f"vqmon {__version__}\n")
