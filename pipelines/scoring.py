@@ -121,16 +121,21 @@ def _plan(files: Sequence[str], reference: str, chosen: Sequence[MetricSpec], se
 def interruptible(advance: Progress) -> Iterator[Progress]:
     """``advance``, raising ``KeyboardInterrupt`` after Ctrl-C: between frames, not anywhere.
 
-    In the middle of a kernel's compilation the interrupt would be printed and lost. A second one ends the process at once.
+    In the middle of a kernel's compilation the interrupt would be printed and lost. Before the first frame there is nothing
+    to lose, and the process ends at once; so it does at a second interrupt.
     """
-    interrupted = threading.Event()
+    begun, interrupted = threading.Event(), threading.Event()
 
     def note(_number: int, _frame: FrameType | None) -> None:
-        if interrupted.is_set():
+        if interrupted.is_set() or not begun.is_set():
+            from rich.console import Console
+
+            Console(stderr=True).show_cursor()  # which the progress bar hides
             os._exit(130)
         interrupted.set()
 
     def progress(reached: Fraction, end: Fraction) -> None:
+        begun.set()
         if interrupted.is_set():
             raise KeyboardInterrupt
         advance(reached, end)
