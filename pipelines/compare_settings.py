@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, UnsupportedFormat
 from monitor.sampling import Jittered, create_sampler
+from monitor.sources.mismatch import check_samples, check_scan
 from monitor.sources.scaling import Converter, common_format
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Settings:
     window: float = 10.0
     """Largest offset that ``auto`` looks for, either way, seconds."""
     force: bool = False
-    """Take the best offset even where it is not sure."""
+    """Take the best offset even where it is not sure, and interlaced pictures for progressive ones."""
 
     def check(self) -> None:
         """Refuse what is wrong before a file is opened.
@@ -61,6 +62,19 @@ class Settings:
         """
         self.sampler("")
         Converter(self.scaling)
+
+    def match(self, distorted: VideoFormat, reference: VideoFormat) -> None:
+        """Refuse two videos that can't be compared.
+
+        Raises:
+            UnsupportedFormat: as ``monitor.sources.mismatch.check`` says; what is interlaced only where that is not forced.
+        """
+        check_samples(distorted, reference)
+        if not self.force:
+            try:
+                check_scan(distorted, reference)
+            except UnsupportedFormat as error:
+                raise UnsupportedFormat(f"{error}, or give --force to compare them as they are") from error
 
     def target(self, distorted: VideoFormat, reference: VideoFormat, metrics: Sequence[MetricSpec]) -> VideoFormat:
         """The format to compare in. VMAF v1 sees pictures that are scaled at ten bits at least, as its authors advise.

@@ -25,7 +25,6 @@ from monitor.retiming import as_they_are, at_rate
 from monitor.scorers import create_all
 from monitor.sources.decoding import look
 from monitor.sources.file import FileSegment
-from monitor.sources.mismatch import check
 from monitor.sources.scaling import Converter
 from monitor.types import Segment, SegmentResult, Sync
 from pipelines.compare_settings import Settings
@@ -150,7 +149,7 @@ class _Work:
         """
         announced = segment.announced()
         segment.duration = announced or Fraction(0)
-        _match(segment, self.original, seen)
+        match(segment, self.original, seen, self.settings)
         side = _Side(segment.path, segment, announced, Sync(0.0, 0, "pts"))
         self._synchronise(side)
         return side
@@ -340,22 +339,24 @@ def _tell(listeners: Sequence[Callable[[Frame], None]], frame: Frame) -> None:
         listener(frame)
 
 
-def _match(segment: FileSegment, original: FileSegment, seen: VideoFormat) -> None:
-    """Refuse, before an hour of scoring, what can't be compared.
+def match(segment: FileSegment, original: FileSegment, seen: VideoFormat, settings: Settings) -> VideoFormat:
+    """The format of an encode's first pictures; refuses, before an hour of scoring, what can't be compared.
 
     Args:
-        segment: An encode.
+        segment: The encode.
         original: The reference.
-        seen: Format of the reference's first frame.
+        seen: Format of the reference's first picture.
+        settings: How to compare.
 
     Raises:
         SourceError: a file can't be read.
         UnsupportedFormat: the two can't be compared.
     """
     own = look(segment)
-    if own.interlaced != seen.interlaced:  # which one frame does not tell: encoders choose for each
+    if own.interlaced != seen.interlaced:  # which one picture does not tell: encoders choose for each
         own, seen = look(segment, SECOND_LOOK), look(original, SECOND_LOOK)
     try:
-        check(own, seen)
+        settings.match(own, seen)
     except UnsupportedFormat as error:
         raise UnsupportedFormat(f"{segment.path}: {error}") from error
+    return own

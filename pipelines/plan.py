@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 from monitor.errors import SourceError, UnsupportedFormat
 from monitor.sources.decoding import look
 from monitor.sources.file import FileSegment
-from monitor.sources.mismatch import check, differences
+from monitor.sources.mismatch import differences
+from pipelines.comparing import match
 from pipelines.wording import printable
 
 if TYPE_CHECKING:
     from monitor.protocols import MetricSpec
-    from monitor.types import VideoFormat
     from pipelines.compare_settings import Settings
 
 
@@ -27,15 +27,18 @@ def plan(
     Raises:
         SourceError: the reference can't be read.
     """
-    seen, length = _seen(reference)
+    original = _segment(reference)
+    length = _length(original)
+    seen = look(original)
     yield f"reference  {printable(reference)}: {seen}{length}", True
     for path in paths:
+        segment = _segment(path)
         try:
-            form, length = _seen(path)
-            check(form, seen)
+            length = _length(segment)
+            form = match(segment, original, seen, settings)
             target = settings.target(form, seen, metrics)
         except (SourceError, UnsupportedFormat) as error:
-            yield f"distorted  {printable(path)}: {error}", False
+            yield f"distorted  {printable(path)}: {printable(str(error)).removeprefix(f'{printable(path)}: ')}", False
             continue
         changes = "; ".join(detail for _, detail in differences(form, seen, target, scaling=settings.scaling))
         yield f"distorted  {printable(path)}: {form}{length}{f'; {changes}' if changes else ''}", True
@@ -43,11 +46,14 @@ def plan(
     yield f"frames     {_frames(settings)}", True
 
 
-def _seen(path: str) -> tuple[VideoFormat, str]:
-    """A file's format, and its length for people."""
-    segment = FileSegment(path, datetime.now(UTC), Path(path).name)
+def _segment(path: str) -> FileSegment:
+    return FileSegment(path, datetime.now(UTC), Path(path).name)
+
+
+def _length(segment: FileSegment) -> str:
+    """A file's announced length, for people."""
     announced = segment.announced()
-    return look(segment), f", {float(announced):.2f} s" if announced else ""
+    return f", {float(announced):.2f} s" if announced else ""
 
 
 def _frames(settings: Settings) -> str:

@@ -45,7 +45,17 @@ def check(distorted: VideoFormat, reference: VideoFormat) -> None:
     What one side does not say about itself is taken to be as on the other.
 
     Raises:
-        UnsupportedFormat: they differ in interlacing, or as ``check_samples`` says.
+        UnsupportedFormat: as ``check_scan`` and ``check_samples`` say.
+    """
+    check_scan(distorted, reference)
+    check_samples(distorted, reference)
+
+
+def check_scan(distorted: VideoFormat, reference: VideoFormat) -> None:
+    """Refuse two videos whose fields would be mixed.
+
+    Raises:
+        UnsupportedFormat: only one is interlaced, or both are and have different rows.
     """
     if distorted.interlaced != reference.interlaced:
         raise UnsupportedFormat(
@@ -58,7 +68,6 @@ def check(distorted: VideoFormat, reference: VideoFormat) -> None:
             f"can't convert interlaced {distorted} to {reference}: that would mix its fields; deinterlace both sides first "
             "(FFmpeg: bwdif)"
         )
-    check_samples(distorted, reference)
 
 
 def check_samples(distorted: VideoFormat, reference: VideoFormat) -> None:
@@ -128,7 +137,12 @@ def differences(
     if matrices(distorted.matrix, target.matrix) is not None:
         yield Difference("matrix", f"matrix {distorted.matrix} converted to {target.matrix}")
     yield from _light(distorted, reference)
-    if distorted.interlaced and reference.interlaced:
+    if distorted.interlaced != reference.interlaced:
+        detail = f"{_scan(distorted)}, its reference {_scan(reference)}: compared as if both were progressive"
+        yield Difference("interlaced", detail)
+    elif distorted.interlaced and _rows(distorted) != _rows(target):
+        yield Difference("interlaced", "interlaced, as its reference is: scaled as if both were progressive")
+    elif distorted.interlaced:
         yield Difference("interlaced", "interlaced, as its reference is: both fields of a frame are compared as one picture")
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -289,10 +290,10 @@ def test_help_says_what_to_type_and_why(name: str) -> None:
     assert max(len(line) for line in lines) <= 100
     for odd in ("<bool>", "<str>", "<path>", "<int>", "<float>", "list[", "[x>", "{", "…"):
         assert odd not in done.stdout
-    described = [line.strip("│ ").split("  ") for line in lines if line.startswith("│ --")]
+    described = [line.strip("│* ").split("  ") for line in lines if re.match(r"│[ *]{1,4}--", line)]
     assert described
     for words in described:
-        assert len(words[-1].split()) >= 3, words  # each has a sentence in its own line
+        assert len(words[-1].split()) >= 3, words  # a sentence beside each
 
 
 def test_version() -> None:

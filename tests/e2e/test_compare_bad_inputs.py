@@ -208,6 +208,22 @@ def test_both_of_high_dynamic_range_or_of_fields_are_compared_and_flagged(tagged
         assert (done.code, done.flags(name), done.psnr(name)) == (0, [flag], SAME)
 
 
+def test_progressive_pictures_that_were_coded_as_fields_are_compared_when_forced(tagged: Path) -> None:
+    refused = compare(tagged, "fields.mkv", "tagged.mkv", "-m", "psnr")
+    assert (refused.code, refused.files) == (1, {})
+    assert refused.said[0].endswith(", or give --force to compare them as they are")
+    for distorted, reference in (("fields.mkv", "tagged.mkv"), ("tagged.mkv", "fields.mkv")):
+        forced = compare(tagged, distorted, reference, "-m", "psnr", "--force")
+        assert (forced.code, forced.flags(distorted)) == (0, ["interlaced"])
+        assert forced.psnr(distorted) > 40  # its coder is not lossless; a field too many would score below 25
+        assert "compared as if both were progressive" in forced.said[0]
+    (tagged / "small-fields.mkv").write_bytes(
+        encoded(moving(50, 32, 24), codec="libx264", options={"qp": "0", "x264-params": "tff=1"}, **TAGS)
+    )
+    scaled = compare(tagged, "small-fields.mkv", "fields.mkv", "-m", "psnr", "--force")
+    assert (scaled.code, scaled.flags("small-fields.mkv")) == (0, ["interlaced", "scaled"])
+
+
 # ---- times
 
 

@@ -14,6 +14,7 @@ from pipelines.choosing import Wish
 from pipelines.compare_settings import Settings
 from pipelines.delivery import Delivery, try_writing
 from pipelines.scoring import run_comparison, run_scoring
+from tests.unit.sources.pictures import encoded, moving
 
 
 def run(
@@ -231,6 +232,18 @@ def test_a_dry_run_says_what_would_be_done(clips: Path, capsys: pytest.CaptureFi
     assert metrics == "metrics    psnr (psnr/1)"
     assert frames == "frames     one of each 5, from frame 3 on, at most 7"
     assert run_comparison(files[:1], str(clips / "deep.mkv"), Wish(["psnr"]), Delivery(), settings, dry_run=True) == 0
+
+
+def test_a_dry_run_refuses_fields_unless_forced(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fields = tmp_path / "fields.mkv"
+    fields.write_bytes(encoded(moving(20), codec="libx264", options={"x264-params": "tff=1"}))
+    for settings, code in ((Settings(), 1), (Settings(force=True), 0)):
+        run = run_comparison([str(fields)], str(clips / "full.mkv"), Wish(["psnr"]), Delivery(), settings, dry_run=True)
+        assert run == code
+    _, refused, *_, forced, _, _ = capsys.readouterr().out.splitlines()
+    assert refused.startswith(f"distorted  {fields}: can't compare interlaced 64x48 yuv420p with progressive 64x48")
+    assert refused.endswith("or give --force to compare them as they are")
+    assert forced.endswith("interlaced, its reference progressive: compared as if both were progressive")
 
 
 @pytest.fixture

@@ -149,6 +149,18 @@ def test_fields_beside_fields_are_said_and_never_mixed() -> None:
     )
 
 
+def test_fields_that_are_compared_all_the_same_are_said() -> None:
+    def told(distorted: VideoFormat, reference: VideoFormat) -> list[str]:
+        return [found.detail for found in differences(distorted, reference) if found.name == "interlaced"]
+
+    assert told(of(interlaced=True), HD) == ["interlaced, its reference progressive: compared as if both were progressive"]
+    assert told(HD, of(interlaced=True)) == ["progressive, its reference interlaced: compared as if both were progressive"]
+    assert told(sized(1280, 720, interlaced=True), of(interlaced=True)) == [
+        "interlaced, as its reference is: scaled as if both were progressive"
+    ]
+    assert told(HD, HD) == []
+
+
 # ---- light
 
 
