@@ -91,22 +91,24 @@ def _splat(builder: ir.IRBuilder, lane: ir.Value) -> ir.Value:
     return builder.shuffle_vector(one, lanes, _mask([0] * LANES))
 
 
-def _pairwise_products(builder: ir.IRBuilder, samples: ir.Value, taps: ir.Value) -> ir.Value:
-    """Products of 2 * LANES samples, added by twos."""
-    features = llvm.get_host_cpu_features()
-    if features.get("avx512bw"):
+def pairwise_products(builder: ir.IRBuilder, samples: ir.Value, taps: ir.Value) -> ir.Value:
+    """Products of int16, added by twos: of vectors of 16 numbers, or 32 with a result of 16."""
+    lanes, features = samples.type.count // 2, llvm.get_host_cpu_features()
+    undefined = _undefined(samples.type)
+    if features.get("avx512bw") and lanes == 16:
         return builder.call(_declared(builder, "llvm.x86.avx512.pmaddw.d.512", 16), [samples, taps])
     if features.get("avx2"):
         multiply = _declared(builder, "llvm.x86.avx2.pmadd.wd", 8)
-        undefined = _undefined(samples.type)
+        if lanes == 8:
+            return builder.call(multiply, [samples, taps])
         halves = []
-        for part in (range(LANES), range(LANES, 2 * LANES)):
+        for part in (range(lanes), range(lanes, 2 * lanes)):
             chosen = [builder.shuffle_vector(value, undefined, _mask(part)) for value in (samples, taps)]
             halves.append(builder.call(multiply, chosen))
-        return builder.shuffle_vector(*halves, _mask(range(LANES)))
-    wide = _vector(I32, 2 * LANES)
+        return builder.shuffle_vector(*halves, _mask(range(lanes)))
+    wide = _vector(I32, 2 * lanes)
     products = builder.mul(builder.sext(samples, wide), builder.sext(taps, wide))
-    even, odd = (builder.shuffle_vector(products, _undefined(wide), _mask(range(start, 2 * LANES, 2))) for start in (0, 1))
+    even, odd = (builder.shuffle_vector(products, _undefined(wide), _mask(range(start, 2 * lanes, 2))) for start in (0, 1))
     return builder.add(even, odd)
 
 
@@ -145,7 +147,7 @@ def _emit(
         for k, start in enumerate(starts):
             place = builder.bitcast(builder.gep(start, [at]), pairs.as_pointer())
             samples = builder.load(place, align=4)
-            products = [_pairwise_products(builder, samples, chosen[k]) for chosen in taps]
+            products = [pairwise_products(builder, samples, chosen[k]) for chosen in taps]
             totals = [builder.add(*both) for both in zip(totals, products, strict=True)]
         for out, total in zip(outs, totals, strict=True):
             builder.store(total, builder.bitcast(builder.gep(out, [at]), _vector(I32, LANES).as_pointer()), align=4)

@@ -6,29 +6,31 @@ Source: libvmaf feature/integer_vif.c, ``vif_statistic``; Sheikh and Bovik, IEEE
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
-from monitor.kernels.vectors import WIDTH, Array, Numbers, Vector, add_rows, matrix_rows, offset, splat
+from monitor.kernels.instructions import Number, Room, each, written_by
+from monitor.kernels.vectors import I32, WIDTH, Array, Numbers, Vector, add_rows, splat
 
 N = TypeVar("N", bound=Numbers)
 
 NOISE = 131_072
 """Variance of the visual noise, 2, in units of 1/65536 of an 8-bit level squared."""
 
-QUANTITIES = 8
-"""Of a pixel: sums of the reference x and the distorted picture y; upper parts of sums of xx, yy and xy, and lower ones."""
+QUANTITIES = 5
+"""Of a pixel: means of the reference x and the distorted picture y, and of xx, yy and xy."""
 
 DOUBLES = WIDTH // 2
 """Numbers taken together as float64: such vectors are then as large as those of others."""
 
 FLAT, OTHERS = 2, 3
 """Which total counts flat pixels, and how many come before those of logarithms."""
+
+ROWS = 5
+"""Rows that are put by on the way from sums to logarithms, for any number of gain limits."""
 
 LOG_CURVE = (
     2792.0632829527117,
@@ -75,80 +77,89 @@ def moments(sums: Sequence[N]) -> tuple[list[N], list[N]]:
         reference is flat, its lower and upper 16 bits, and -1 where it is not.
     """
     x, y = sums[:2]
-    xx = sums[2] + sums[5].upper(16) - x.upper_product(x)
-    yy = (sums[3] + sums[6].upper(16) - y.upper_product(y)).larger(0)
-    xy = sums[4] + sums[7].upper(16) - x.upper_product(y)
+    xx = sums[2] - x.upper_product(x)
+    yy = (sums[3] - y.upper_product(y)).larger(0)
+    xy = sums[4] - x.upper_product(y)
     seen = xx.at_least(NOISE)
     outside = yy & ~seen
     shared = xy & seen & xy.at_least(1) & yy.at_least(1)
     return [xx, yy, shared, (xx & seen) + NOISE], [outside & 0xFFFF, outside.upper(16), seen]
 
 
-def variances(parts: Sequence[N], limits: Sequence[N | float]) -> list[N]:
+def rest(parts: Sequence[N]) -> tuple[N, N, N]:
     """The distorted picture as the reference times a gain, which is signal, and a rest, which is noise.
 
     Returns:
-        Variances with the visual noise's added: of the rest, and of rest and signal for each gain limit.
+        The rest's variance with the visual noise's added; the gain, and the reference's variance, as float64.
     """
     variance, distorted, covariance = (part.as_float64() for part in parts)
     gain = covariance / (variance + 65536e-10)
-    rest = (distorted - gain * covariance).as_int().larger(0) + NOISE
-    kept = [gain.smaller(limit) for limit in limits]
-    return [rest, *((each * each * variance).as_int() + rest for each in kept)]
+    return (distorted - gain * covariance).as_int().larger(0) + NOISE, gain, variance
 
 
+def kept(noise: N, gain: N, variance: N, limit: N | float) -> N:
+    """Variance of rest and signal, where the gain counts up to a limit."""
+    limited = gain.smaller(limit)
+    return (limited * limited * variance).as_int() + noise
+
+
+def _emit(
+    builder: ir.IRBuilder,
+    sums: Room,
+    odd: Number,
+    count: Number,
+    limits: Room,
+    scratch: Room,
+    totals: Room,
+) -> None:
+    # Step by step: a processor looks some hundred instructions ahead, and what is waited for long has to fit in there.
+    padded, scratch = count.up_to(WIDTH), scratch.of_kind(I32)
+    sources = [sums.row(quantity, odd).of_kind(I32) for quantity in range(QUANTITIES)]
+    for source in sources:
+        with each(builder, padded, start=count) as at:
+            builder.store(ir.Constant(I32, 0), source.place(at))
+    rows, into = [scratch.row(k) for k in range(ROWS)], [totals.place(k) for k in range(OTHERS)]
+    add_rows(builder, padded, moments, sources, rows[:4], into)
+    with each(builder, padded, DOUBLES) as at:
+        noise, gain, variance = rest([Vector(builder, row.load_vector(at, DOUBLES)) for row in rows[:3]])
+        rows[4].store_vector(at, noise.value)
+        with each(builder, limits.sizes[0]) as n:
+            limit = Vector(builder, splat(builder, limits.load(n), DOUBLES))
+            scratch.row(n + ROWS).store_vector(at, kept(noise, gain, variance, limit).value)
+    with each(builder, limits.sizes[0] + 2) as n:
+        place = n + OTHERS
+        add_rows(builder, padded, lambda row: ([], [logarithm(row[0])]), [scratch.row(n + 3)], [], [totals.place(place)])
+        of_padding = (padded - count) * NO_INFORMATION
+        builder.store((totals.number(place) - of_padding).value, totals.place(place))
+    for index, number in ((FLAT, count), (OTHERS, count * -NO_INFORMATION)):
+        builder.store((totals.number(index) + number).value, totals.place(index))
+
+
+@written_by(_emit)
 def add_information(
     sums: NDArray[np.uint32],
+    odd: int,
     count: int,
-    limits: tuple[float, ...],
+    limits: NDArray[np.float64],
     scratch: NDArray[np.int32],  # noqa: ARG001  # NumPy has its own
     totals: NDArray[np.int64],
 ) -> None:
-    """Add to the totals what a row's first ``count`` pixels have.
+    """Add to the totals what some pixels of a row have.
 
     Args:
-        sums: ``QUANTITIES`` rows of pixels, with room for multiples of ``WIDTH``.
-        count: Pixels, a multiple of ``WIDTH``. Those of zeros count as flat and add nothing else.
+        sums: ``QUANTITIES`` of even pixels and of odd ones, each with room for a multiple of ``WIDTH``; what lies there
+            after the pixels is overwritten.
+        odd: 0 for the even pixels, 1 for the odd ones.
+        count: Pixels.
         limits: Gain limits.
-        scratch: Five rows as long as the sums' and one for each limit.
+        scratch: ``ROWS`` rows as long as the sums', and one for each limit.
         totals: Lower and upper 16 bits of the distorted variance where the reference is flat, flat pixels, then logarithms:
             of the denominator's variance, of the rest's, of rest and signal for each limit.
     """
-    (*parts, of_reference), others = moments([Array(row[:count].view(np.int32)) for row in sums])
-    made = of_reference, *variances(parts, limits)
+    (*parts, of_reference), others = moments([Array(row[odd, :count].view(np.int32)) for row in sums])
+    noise, gain, variance = rest(parts)
+    made = of_reference, noise, *(kept(noise, gain, variance, float(limit)) for limit in limits)
     for place, part in enumerate((*others, *map(logarithm, made))):
         totals[place] += part.values.sum(dtype=np.int64)
     totals[FLAT] += count
     totals[OTHERS] -= count * NO_INFORMATION
-
-
-@intrinsic
-def _add_information(_context: Any, sums: Any, count: Any, limits: Any, scratch: Any, totals: Any) -> Any:
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> ir.Value:
-        # Step by step: a processor looks some hundred instructions ahead, and what is waited for long has to fit in there.
-        sources, made = (matrix_rows(context, builder, signature.args[k], values[k], rows) for k, rows in places)
-        count, parts = values[1], made[-3:]
-        start = context.make_array(signature.args[4])(context, builder, values[4]).data
-        into = [offset(builder, start, place) for place in range(OTHERS + len(made) - 3)]
-        bounds = [Vector(builder, splat(builder, builder.extract_value(values[2], n), DOUBLES)) for n in range(len(limits))]
-        add_rows(builder, count, moments, sources, [*parts, made[0]], into[:OTHERS])
-        add_rows(builder, count, lambda row: (variances(row, bounds), []), parts, made[1:-3], [], DOUBLES)
-        for variance, total in zip(made[:-3], into[OTHERS:], strict=True):
-            add_rows(builder, count, lambda row: ([], [logarithm(row[0])]), [variance], [], [total])
-        return context.get_dummy_value()
-
-    places = (0, QUANTITIES), (3, 5 + len(limits))
-    return types.void(sums, count, limits, scratch, totals), emit
-
-
-# Numba matches an overload's arguments by name, though their types are of no interest here.
-
-
-@overload(add_information)
-def _compile_add_information(sums: Any, count: Any, limits: Any, scratch: Any, totals: Any) -> Any:  # noqa: ARG001
-    def compiled(sums: Any, count: Any, limits: Any, scratch: Any, totals: Any) -> None:
-        _add_information(sums, np.int64(count), limits, scratch, totals)  # type: ignore[call-arg]  # the context is Numba's
-        totals[FLAT] += count
-        totals[OTHERS] -= count * NO_INFORMATION
-
-    return compiled

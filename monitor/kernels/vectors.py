@@ -20,6 +20,8 @@ from llvmlite import ir
 from numba.core import cgutils
 from numpy.typing import NDArray
 
+from monitor.kernels.instructions import Number, Room, each
+
 WIDTH = 8
 """Numbers in a vector, of 32 or of 64 bits alike: what a pair of AVX2 registers holds of the latter."""
 
@@ -297,26 +299,13 @@ def splat(builder: ir.IRBuilder, number: ir.Value, count: int) -> ir.Value:
     return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(I32, count), [0] * count))
 
 
-def offset(builder: ir.IRBuilder, start: ir.Value, count: int | ir.Value) -> ir.Value:
-    """Where the number is that lies ``count`` after the one at ``start``."""
-    return builder.gep(start, [ir.Constant(I64, count) if isinstance(count, int) else count])
-
-
-def matrix_rows(context: Any, builder: ir.IRBuilder, kind: Any, value: ir.Value, count: int) -> list[ir.Value]:
-    """Where each of a contiguous matrix's first rows begins."""
-    matrix = context.make_array(kind)(context, builder, value)
-    size = cgutils.unpack_tuple(builder, matrix.shape)[1]  # type: ignore[no-untyped-call]
-    return [offset(builder, matrix.data, builder.mul(size, ir.Constant(I64, row))) for row in range(count)]
-
-
 def add_rows(
     builder: ir.IRBuilder,
-    count: ir.Value,
+    count: Number,
     body: Callable[[list[Vector]], tuple[Sequence[Vector], Sequence[Vector]]],
-    sources: Sequence[ir.Value],
-    outs: Sequence[ir.Value],
+    sources: Sequence[Room],
+    outs: Sequence[Room],
     totals: Sequence[ir.Value],
-    width: int = WIDTH,
 ) -> None:
     """Write a loop over rows of int32, by vectors of such.
 
@@ -324,27 +313,21 @@ def add_rows(
         builder: Where to write it.
         count: Numbers in a row, a multiple of ``WIDTH``.
         body: Takes a vector of each source and gives one for each of ``outs``, and one to add up for each of ``totals``.
-        sources: Where rows begin that are read.
-        outs: Where rows begin that are written.
-        totals: Where the int64 are that sums are added to. Each of a sum's ``width`` parts has to fit int32.
-        width: Numbers in a vector, a divisor of ``WIDTH``.
+        sources: Rows that are read.
+        outs: Rows that are written.
+        totals: Where the int64 are that sums are added to. Each of a sum's ``WIDTH`` parts has to fit int32.
     """
-    kind = ir.VectorType(I32, width)
-    zeros = ir.Constant(kind, [0] * width)
+    zeros = ir.Constant(ir.VectorType(I32, WIDTH), [0] * WIDTH)
     sums = [cgutils.alloca_once_value(builder, zeros) for _ in totals]  # type: ignore[no-untyped-call]
-
-    def at(start: ir.Value, index: ir.Value) -> ir.Value:
-        return builder.bitcast(offset(builder, start, index), kind.as_pointer())
-
-    with cgutils.for_range_slice(builder, ir.Constant(I64, 0), count, ir.Constant(I64, width)) as (index, _):
-        made, added = body([Vector(builder, builder.load(at(source, index), align=4)) for source in sources])
+    with each(builder, count, WIDTH) as at:
+        made, added = body([Vector(builder, source.load_vector(at, WIDTH)) for source in sources])
         for out, vector in zip(outs, made, strict=True):
-            builder.store(vector.value, at(out, index), align=4)
+            out.store_vector(at, vector.value)
         for part, vector in zip(sums, added, strict=True):
             builder.store(builder.add(builder.load(part), vector.value), part)
-    wide = ir.VectorType(I64, width)
+    wide = ir.VectorType(I64, WIDTH)
     sum_up = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
-        builder.module, ir.FunctionType(I64, [wide]), f"llvm.vector.reduce.add.v{width}i64"
+        builder.module, ir.FunctionType(I64, [wide]), f"llvm.vector.reduce.add.v{WIDTH}i64"
     )
     for into, part in zip(totals, sums, strict=True):
         of_row = builder.call(sum_up, [builder.sext(builder.load(part), wide)])

@@ -18,10 +18,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.kernels.compiler import BELOW_32, kernel
-from monitor.kernels.fir import LANES, Pairs, pair_sums, tap_pairs, two_pair_sums
-from monitor.kernels.information import FLAT, OTHERS, QUANTITIES, add_information
-from monitor.kernels.vectors import WIDTH
+from monitor.kernels.compiler import kernel
+from monitor.kernels.fir import tap_pairs
+from monitor.kernels.information import OTHERS, QUANTITIES, ROWS, add_information
+from monitor.kernels.instructions import BLOCK, aligned
+from monitor.kernels.rooms import Rooms
+from monitor.kernels.vif_rows import PARTS, Lanes, Places, Taps, Words, filter_across, filter_down, halve, load_pair
 from monitor.types import Plane
 
 TAPS = (
@@ -34,33 +36,19 @@ TAPS = (
 
 SCALES = len(TAPS)
 
-PAIRS = 5
-"""Pairs of taps of each filter but the first scale's: as many as the second scale's has."""
-
 SMALLEST_BAND = 64
 """Rows that a part of a picture has at least: those that two parts both make at the coarser scales would cost too much."""
 
 DEEPEST = 16
 """Bits of samples that do not fit int16 as they are; pictures at the coarser scales have as many."""
 
-OFFSET = -(1 << 31)
-"""What is added to a sum of taps times values less 32768, to make it the sum of taps times values; modulo 2**32."""
-HALF = np.uint16(0x8000)
 PART = 480
 """Even pixels of a row that are filtered across and counted at a time: what belongs to them fits the nearest cache."""
 
 
+Bytes = NDArray[np.uint8]
 Totals = NDArray[np.int64]
 """What a part of a picture adds to each scale's totals, see ``add_information``."""
-
-
-class Taps(NamedTuple):
-    """A filter by pairs: for results at the even samples and at the odd ones."""
-
-    even: Pairs
-    odd: Pairs
-    places: NDArray[np.int64]
-    """Which lane each pair is for, counted from the first that the filter sees."""
 
 
 class Sums(NamedTuple):
@@ -89,24 +77,103 @@ class Sums(NamedTuple):
         return float(np.float32(self.numerator) / np.float32(self.denominator))
 
 
-def _taps(taps: tuple[int, ...], first: int = 0) -> Taps:
-    """``taps`` by pairs; half of each that does not fit int16 goes to further pairs for the same lanes.
+REACH = tuple(len(taps) // 2 for taps in TAPS)
 
-    Short filters are filled up with zeros to ``PAIRS`` pairs: what runs at the coarser scales is then compiled only once.
+
+def _taps(taps: tuple[int, ...], first: int = 0) -> tuple[Taps, Places]:
+    """``taps`` by pairs, and which lane each pair is for, counted from the first that the filter sees.
+
+    Half of each that does not fit int16 goes to further pairs for the same lanes.
     """
     largest = np.iinfo(np.int16).max
-    rest = tuple(tap // 2 if tap > largest else 0 for tap in taps)
-    parts = [tuple(tap - less for tap, less in zip(taps, rest, strict=True)), *([rest] if any(rest) else [])]
-    even, odd = (sum((tap_pairs(part, begin) for part in parts), ()) for begin in (first, 1 - first))
-    places, missing = np.tile(np.arange(len(even) // len(parts)), len(parts)), max(PAIRS - len(even), 0)
-    zeros = (np.int32(0),) * missing
-    return Taps(even + zeros, odd + zeros, np.concatenate([places, np.zeros(missing, np.int64)]))
+    rest = [tap // 2 if tap > largest else 0 for tap in taps]
+    parts = [[tap - less for tap, less in zip(taps, rest, strict=True)], *([rest] if any(rest) else [])]
+    pairs = [tap_pairs(part, first) for part in parts]
+    return np.concatenate(pairs, dtype=np.int32), np.tile(np.arange(len(pairs[0])), len(pairs))
 
 
-REACH = tuple(len(taps) // 2 for taps in TAPS)
-FILTERS = tuple(_taps(taps) for taps in TAPS)
-DECIMATION = tuple(_taps(taps, (reach - len(taps) // 2) % 2) for reach, taps in zip(REACH, TAPS[1:], strict=False))
-"""The next scale's filter as it lies in a window of this scale's height."""
+def _mirrored(places: Places, size: int) -> Places:
+    """Places inside 0..size-1, mirrored at the edges without repeating the edge sample, as often as it takes."""
+    period = max(2 * size - 2, 1)
+    inside = np.abs(places) % period
+    return np.minimum(inside, period - inside) if size > 1 else inside
+
+
+def _padded(samples: int) -> int:
+    """Lanes or samples to allocate for a row: an odd number of cache lines, so that rows don't compete for places there."""
+    return samples // BLOCK * BLOCK + BLOCK + BLOCK // 2
+
+
+class Scale(NamedTuple):
+    """Tables and room of one scale; see ``monitor.kernels.vif_rows``."""
+
+    smaller: Words
+    """Pictures of the next scale."""
+    ring: Lanes
+    taps: Taps
+    places: Places
+    down: Places
+    next_taps: Taps
+    next_places: Places
+    next_down: Places
+    edges: Places
+    rows: Places
+    """Which rows make each pair, by the pair's place counted from the first that the filter sees above the picture."""
+
+    @classmethod
+    def of(cls, number: int, height: int, width: int, smaller: Words) -> Scale:
+        """Tables and room for pictures of a size."""
+        reach, stride = REACH[number], _padded(width)
+        pairs = reach + 1
+        even, places = _taps(TAPS[number])
+        odd, _ = _taps(TAPS[number], 1)
+        next_taps, next_places = even, places
+        if number + 1 < SCALES:
+            # The next scale's filter as it lies in a window of this scale's height.
+            missing = reach - REACH[number + 1]
+            next_taps, next_places = _taps(TAPS[number + 1], missing % 2)
+            next_places += missing // 2
+        phases = np.arange(pairs)[:, None]
+        outside = np.concatenate([np.arange(-reach, 0), np.arange(width, width + reach)])
+        first = np.arange((height + 1) // 2 + reach) * 2 - reach
+        return cls(
+            smaller,
+            aligned((PARTS, pairs * stride), np.uint32),
+            np.stack([even, odd]),
+            places,
+            (phases + places) % pairs * stride,
+            next_taps,
+            next_places,
+            (phases + next_places) % pairs * stride,
+            np.stack([outside, _mirrored(outside, width)]) + reach,
+            _mirrored(np.stack([first, first + 1]), height),
+        )
+
+
+class VifRoom:
+    """Tables and room for one band of pictures of a size."""
+
+    def __init__(self, height: int, width: int, limits: int) -> None:
+        self.samples = aligned((4, _padded(width)), np.uint16)
+        self.lines = aligned((2 * PARTS, 2 * _padded(width)), np.uint16)
+        self.across = aligned((QUANTITIES, 2, PART), np.uint32)
+        self.scratch = aligned((ROWS + limits, PART), np.int32)
+        self.scales = [
+            Scale.of(
+                number,
+                height >> number,
+                width >> number,
+                aligned((2, height >> (number + 1), _padded(width >> (number + 1))), np.uint16),
+            )
+            for number in range(SCALES)
+        ]
+
+
+def _as_bytes(picture: Plane) -> Bytes:
+    """The same samples as a kernel compiled for bytes takes them."""
+    seen: Bytes = picture.view(np.uint8)
+    seen.flags.writeable = False
+    return seen
 
 
 @kernel()
@@ -132,215 +199,54 @@ def fill_edges(line: NDArray[np.uint16] | NDArray[np.int16], reach: int, width: 
 
 
 @kernel()
-def _load_samples(lanes: NDArray[np.uint32], upper: Plane, lower: Plane, offset: np.uint32) -> None:
-    for i in range(np.uint64(upper.size)):
-        lanes[i] = (np.uint32(upper[i]) | (np.uint32(lower[i]) << np.uint32(16))) ^ offset
-
-
-@kernel()
-def _load_products(
-    high: NDArray[np.uint32],
-    low: NDArray[np.uint32],
-    one_upper: Plane,
-    other_upper: Plane,
-    one_lower: Plane,
-    other_lower: Plane,
-    shift: np.uint32,
-) -> None:
-    mask = np.uint32((np.uint32(1) << shift) - np.uint32(1))
-    for i in range(np.uint64(one_upper.size)):
-        upper = np.uint32(np.uint32(one_upper[i]) * np.uint32(other_upper[i]))
-        lower = np.uint32(np.uint32(one_lower[i]) * np.uint32(other_lower[i]))
-        high[i] = ((upper >> (shift & BELOW_32)) | ((lower >> (shift & BELOW_32)) << np.uint32(16))) ^ np.uint32(0x8000_8000)
-        if shift:
-            low[i] = ((upper & mask) | ((lower & mask) << np.uint32(16))) ^ np.uint32(0x8000_8000)
-
-
-@kernel()
-def _store_means(line: NDArray[np.uint16], sums: NDArray[np.uint32], shift: np.uint32, offset: np.uint16) -> None:
-    for i in range(np.uint64(line.size)):
-        line[i] = np.uint16(sums[i] >> (shift & BELOW_32)) ^ offset
-
-
-@kernel()
-def _store_squares(
-    high_line: NDArray[np.uint16],
-    low_line: NDArray[np.uint16],
-    high: NDArray[np.uint32],
-    low: NDArray[np.uint32],
-    shift: np.uint32,
-) -> None:
-    """Put both parts of mean products together, 2**31 too low, and split them at the 16th bit."""
-    for i in range(np.uint64(high_line.size)):
-        total = np.uint32(np.uint64(high[i]) + np.uint64(low[i] >> (shift & BELOW_32))) if shift else high[i]
-        high_line[i] = np.uint16(total >> np.uint32(16))
-        low_line[i] = np.uint16(total & np.uint32(0xFFFF)) ^ HALF
-
-
-@kernel()
-def _load_pair(
-    ring: NDArray[np.uint32],
-    reference: Plane,
-    distorted: Plane,
-    place: int,
-    pairs: int,
-    reach: int,
-    shift: int,
-    offset: np.uint32,
-) -> None:
-    """Load a pair of rows, whose ``place`` is counted from the first that the filter sees above the picture."""
-    height, at = reference.shape[0], place % pairs * (ring.shape[1] // pairs)
-    upper, lower = mirrored(2 * place - reach, height), mirrored(2 * place - reach + 1, height)
-    x, y, below_x, below_y = reference[upper], distorted[upper], reference[lower], distorted[lower]
-    of_square = np.uint32(shift)
-    _load_samples(ring[0, at:], x, below_x, offset)
-    _load_samples(ring[1, at:], y, below_y, offset)
-    _load_products(ring[2, at:], ring[5, at:], x, x, below_x, below_x, of_square)
-    _load_products(ring[3, at:], ring[6, at:], y, y, below_y, below_y, of_square)
-    _load_products(ring[4, at:], ring[7, at:], x, y, below_x, below_y, of_square)
-
-
-@kernel()
-def _filter_down(
-    lines: NDArray[np.uint32],
-    ring: NDArray[np.uint32],
-    sums: NDArray[np.uint32],
-    offsets: NDArray[np.int64],
-    taps: Taps,
-    width: int,
-    reach: int,
-    mean_shift: int,
-    square_shift: int,
-    start: int,
-) -> None:
-    """Two rows of filtered quantities, with their edges mirrored."""
-    of_mean, of_square = np.uint32(mean_shift), np.uint32(square_shift)
-    inside = slice(reach, reach + width)
-    for quantity in range(2):
-        two_pair_sums(sums[0], sums[1], ring[quantity], offsets, taps.even, taps.odd, width, start)
-        for row in range(2):
-            _store_means(lines[row, quantity].view(np.uint16)[inside], sums[row], of_mean, HALF)
-    begin = OFFSET + (1 << (square_shift - 1)) if square_shift else 0
-    for quantity in range(2, 5):
-        two_pair_sums(sums[0], sums[1], ring[quantity], offsets, taps.even, taps.odd, width, 0)
-        if square_shift:
-            two_pair_sums(sums[2], sums[3], ring[quantity + 3], offsets, taps.even, taps.odd, width, begin)
-        for row in range(2):
-            high, low = lines[row, quantity].view(np.uint16)[inside], lines[row, quantity + 3].view(np.uint16)[inside]
-            _store_squares(high, low, sums[row], sums[2 + row], of_square)
-    for row in range(2):
-        for quantity in range(QUANTITIES):
-            fill_edges(lines[row, quantity].view(np.uint16), reach, width)
-
-
-@kernel()
-def _add_pixels(
-    sums: NDArray[np.uint32],
-    count: int,
-    limits: tuple[float, ...],
-    scratch: NDArray[np.int32],
-    totals: NDArray[np.int64],
-) -> None:
-    padded = (count + WIDTH - 1) // WIDTH * WIDTH
-    for quantity in range(QUANTITIES):
-        sums[quantity, count:padded] = 0
-    add_information(sums, padded, limits, scratch, totals)
-    totals[FLAT] -= padded - count
-
-
-@kernel()
-def _add_row(
-    line: NDArray[np.uint32],
-    across: NDArray[np.uint32],
-    taps: Taps,
-    width: int,
-    limits: tuple[float, ...],
-    scratch: NDArray[np.int32],
-    totals: NDArray[np.int64],
-) -> None:
-    """Filter a row across, part by part, and count its information."""
-    evens, odds = (width + 1) // 2, width // 2
-    for first in range(0, evens, PART):
-        count = min(PART, evens - first)
-        for quantity in range(QUANTITIES):
-            begin = OFFSET + (0x8000 if quantity > 4 else 0)
-            both = across[0, quantity], across[1, quantity]
-            two_pair_sums(both[0], both[1], line[quantity, first:], taps.places, taps.even, taps.odd, count, begin)
-        _add_pixels(across[0], count, limits, scratch, totals)
-        _add_pixels(across[1], min(count, odds - first), limits, scratch, totals)
-
-
-@kernel()
-def _halve(
-    out: NDArray[np.uint16],
-    ring: NDArray[np.uint32],
-    sums: NDArray[np.uint32],
-    line: NDArray[np.uint32],
-    offsets: NDArray[np.int64],
-    taps: Taps,
-    width: int,
-    reach: int,
-    skip: int,
-    mean_shift: int,
-    start: int,
-) -> None:
-    """A row of the next scale's picture."""
-    pair_sums(sums[0], ring, offsets, taps.even, width, start)
-    _store_means(line.view(np.uint16)[reach : reach + width], sums[0], np.uint32(mean_shift), HALF)
-    fill_edges(line.view(np.uint16), reach, width)
-    pair_sums(sums[1], line[skip:], taps.places, taps.even, (width + 1) // 2, OFFSET + 0x8000)
-    _store_means(out, sums[1], np.uint32(16), np.uint16(0))
-
-
-@kernel()
 def _scale(
-    reference: Plane,
-    distorted: Plane,
-    mean_shift: int,
-    square_shift: int,
-    reach: int,
+    reference: Bytes,
+    distorted: Bytes,
+    smaller: Words,
+    ring: Lanes,
+    samples: Words,
+    lines: Words,
+    across: Lanes,
+    scratch: NDArray[np.int32],
     taps: Taps,
-    limits: tuple[float, ...],
-    next_reach: int,
+    places: Places,
+    down: Places,
     next_taps: Taps,
-    next_reference: NDArray[np.uint16],
-    next_distorted: NDArray[np.uint16],
-    counted: tuple[int, int],
-    made: tuple[int, int],
+    next_places: Places,
+    next_down: Places,
+    edges: Places,
+    rows: Places,
+    limits: NDArray[np.float64],
     totals: NDArray[np.int64],
+    width: int,
+    height: int,
+    depth: int,
+    square_shift: int,
+    counted_from: int,
+    counted_to: int,
+    made_from: int,
+    made_to: int,
 ) -> None:
     """Count the information of some pairs of rows, and make some rows of the next scale's pictures: one of each pair."""
-    width = reference.shape[1]
-    pairs = reach + 1
-    lanes = (width + LANES - 1) // LANES * LANES
-    ring, sums = np.empty((QUANTITIES, pairs * lanes), np.uint32), np.empty((4, lanes), np.uint32)
-    lines, across = (
-        np.zeros((2, QUANTITIES, lanes // 2 + pairs + LANES), np.uint32),
-        np.empty((2, QUANTITIES, PART + LANES), np.uint32),
-    )
-    scratch = np.empty((5 + len(limits), PART + LANES), np.int32)
-    offsets = np.empty(max(taps.places.size, next_taps.places.size), np.int64)
-    skip = (reach - next_reach) // 2
-    full = mean_shift == DEEPEST
-    offset, start = np.uint32(0x8000_8000 if full else 0), (OFFSET if full else 0) + (1 << (mean_shift - 1))
-    first, last = min(counted[0], made[0]), max(counted[1], made[1])
-    loaded = first
-    for pair in range(first, last):
+    pairs = down.shape[0]
+    reach, evens, stride = pairs - 1, (width + 1) >> 1, ring.shape[1] // pairs
+    part = across.shape[2]
+    loaded = min(counted_from, made_from)
+    for pair in range(loaded, max(counted_to, made_to)):
         while loaded <= pair + reach:
-            _load_pair(ring, reference, distorted, loaded, pairs, reach, square_shift, offset)
+            at, upper, lower = loaded % pairs * stride, rows[0, loaded], rows[1, loaded]
+            load_pair(ring, at, samples, reference, distorted, upper, lower, width, depth, square_shift)
             loaded += 1
-        if counted[0] <= pair < counted[1]:
-            for k in range(taps.places.size):
-                offsets[k] = (pair + taps.places[k]) % pairs * lanes
-            _filter_down(lines, ring, sums, offsets, taps, width, reach, mean_shift, square_shift, start)
-            for row in range(min(2, reference.shape[0] - 2 * pair)):
-                _add_row(lines[row], across, taps, width, limits, scratch, totals)
-        if made[0] <= pair < made[1]:
-            for k in range(next_taps.places.size):
-                offsets[k] = (pair + skip + next_taps.places[k]) % pairs * lanes
-            for picture in range(2):
-                out = (next_reference if picture == 0 else next_distorted)[pair]
-                _halve(out, ring[picture], sums, lines[0, 0], offsets, next_taps, width, reach, skip, mean_shift, start)
+        if counted_from <= pair < counted_to:
+            filter_down(lines, ring, down, taps, edges, pair % pairs, width, reach, depth, square_shift)
+            for row in range(min(2, height - 2 * pair)):
+                for first in range(0, evens, part):
+                    count = min(part, evens - first)
+                    filter_across(across, lines, places, taps, row, first, count)
+                    for odd in range(2):
+                        add_information(across, odd, min(count, ((width + 1 - odd) >> 1) - first), limits, scratch, totals)
+        if made_from <= pair < made_to:
+            halve(smaller, lines, ring, next_down, next_places, next_taps, edges, pair % pairs, pair, width, reach, depth)
 
 
 def _rows(heights: Sequence[int], band: int, bands: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
@@ -367,7 +273,12 @@ def _rows(heights: Sequence[int], band: int, bands: int) -> tuple[list[tuple[int
 
 
 def vif_bands(
-    distorted: Plane, reference: Plane, bit_depth: int, gain_limits: Sequence[float] = (100.0,), bands: int = 1
+    distorted: Plane,
+    reference: Plane,
+    bit_depth: int,
+    gain_limits: Sequence[float] = (100.0,),
+    bands: int = 1,
+    rooms: Rooms | None = None,
 ) -> list[Callable[[], Totals]]:
     """VIF in parts that may be computed at once, in any order: bands of rows, whose totals ``summed`` puts together.
 
@@ -377,37 +288,67 @@ def vif_bands(
         bit_depth: As for ``vif``.
         gain_limits: As for ``vif``.
         bands: How many parts to make at most; pictures of few rows are parted into fewer.
+        rooms: Where parts find room that earlier ones are done with.
     """
     bands = max(1, min(bands, reference.shape[0] // SMALLEST_BAND))
-    limits = tuple(map(float, gain_limits))
-    return [partial(_band, distorted, reference, bit_depth, limits, band, bands) for band in range(bands)]
+    limits, rooms = np.array(gain_limits, np.float64), rooms or Rooms()
+    return [partial(_band, rooms, distorted, reference, bit_depth, limits, band, bands) for band in range(bands)]
 
 
-def _band(distorted: Plane, reference: Plane, bit_depth: int, limits: tuple[float, ...], band: int, bands: int) -> Totals:
+def _band(
+    rooms: Rooms,
+    distorted: Plane,
+    reference: Plane,
+    bit_depth: int,
+    limits: NDArray[np.float64],
+    band: int,
+    bands: int,
+) -> Totals:
+    height, width = reference.shape
+    with rooms.borrowed(("vif", height, width, len(limits)), lambda: VifRoom(height, width, len(limits))) as room:
+        return _measured(room, distorted, reference, bit_depth, limits, band, bands)
+
+
+def _measured(
+    room: VifRoom,
+    distorted: Plane,
+    reference: Plane,
+    bit_depth: int,
+    limits: NDArray[np.float64],
+    band: int,
+    bands: int,
+) -> Totals:
     shapes = [tuple(side >> scale for side in reference.shape) for scale in range(SCALES)]
     counted, made = _rows([height for height, _ in shapes], band, bands)
     totals = np.zeros((SCALES, OTHERS + 2 + len(limits)), np.int64)
-    for scale in range(SCALES):
-        last = scale == SCALES - 1
-        smaller = (0, 0) if last else shapes[scale + 1]
-        next_reference, next_distorted = np.empty(smaller, np.uint16), np.empty(smaller, np.uint16)
+    pictures = _as_bytes(reference), _as_bytes(distorted)
+    for number, (scale, (height, width)) in enumerate(zip(room.scales, shapes, strict=True)):
         _scale(
-            reference,
-            distorted,
-            bit_depth if scale == 0 else DEEPEST,
-            2 * (bit_depth - 8) if scale == 0 else DEEPEST,
-            REACH[scale],
-            FILTERS[scale],
+            *pictures,
+            scale.smaller,
+            scale.ring,
+            room.samples,
+            room.lines,
+            room.across,
+            room.scratch,
+            scale.taps,
+            scale.places,
+            scale.down,
+            scale.next_taps,
+            scale.next_places,
+            scale.next_down,
+            scale.edges,
+            scale.rows,
             limits,
-            0 if last else REACH[scale + 1],
-            FILTERS[scale] if last else DECIMATION[scale],
-            next_reference,
-            next_distorted,
-            counted[scale],
-            made[scale],
-            totals[scale],
+            totals[number],
+            width,
+            height,
+            bit_depth if number == 0 else DEEPEST,
+            2 * (bit_depth - 8) if number == 0 else DEEPEST,
+            *counted[number],
+            *made[number],
         )
-        reference, distorted = next_reference, next_distorted
+        pictures = _as_bytes(scale.smaller[0]), _as_bytes(scale.smaller[1])
     return totals
 
 

@@ -95,7 +95,8 @@ Each further band costs one part in a hundred, for the rows around the seam."""
 def _vif_parts(features: VmafFeatures, pair: FramePair, limits: tuple[float, ...]) -> Sequence[Callable[[], Any]]:
     from monitor.kernels.vif import vif_bands
 
-    bands = vif_bands(pair.distorted.luma, pair.reference.luma, pair.format.bit_depth, limits, VIF_BANDS)
+    lumas = pair.distorted.luma, pair.reference.luma
+    bands = vif_bands(*lumas, pair.format.bit_depth, limits, VIF_BANDS, features.rooms)
     return [partial(features.memory.once, ("vif", limits, number), _lumas(pair), band) for number, band in enumerate(bands)]
 
 

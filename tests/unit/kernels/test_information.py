@@ -27,22 +27,23 @@ def test_logarithms_are_those_of_libvmafs_table(monkeypatch: pytest.MonkeyPatch)
 
 def test_information_of_a_row_compiled_and_plain() -> None:
     @kernel()
-    def compiled(sums: Any, count: int, limits: Any, scratch: Any, totals: Any) -> None:
-        information.add_information(sums, count, limits, scratch, totals)
+    def compiled(sums: Any, odd: int, count: int, limits: Any, scratch: Any, totals: Any) -> None:
+        information.add_information(sums, odd, count, limits, scratch, totals)
 
     rng = np.random.default_rng(0)
-    sums = np.zeros((information.QUANTITIES, 64), np.uint32)
-    mean = rng.integers(1 << 20, 1 << 31, 64).astype(object)
-    variance, gain = rng.integers(0, 1 << 20, 64), rng.uniform(-0.5, 2.0, 64)
+    sums = np.zeros((information.QUANTITIES, 2, 64), np.uint32)
+    mean = rng.integers(1 << 20, 1 << 31, 128).astype(object)
+    variance, gain = rng.integers(0, 1 << 20, 128), rng.uniform(-0.5, 2.0, 128)
     other = mean * 9 // 10
-    sums[0], sums[1] = mean, other
+    sums[0], sums[1] = mean.reshape(2, 64), other.reshape(2, 64)
     for quantity, product, extra in ((2, mean * mean, 1.0), (3, other * other, 1.1 * gain**2), (4, mean * other, gain)):
-        sums[quantity] = ((product + (1 << 31)) >> 32) + (variance * extra).astype(int).clip(-1000)
-    sums[5:] = rng.integers(0, 1 << 32, (3, 64))
-    limits, scratch = (100.0, 1.0), np.empty((7, 64), np.int32)
+        moment = ((product + (1 << 31)) >> 32) + (variance * extra).astype(int).clip(-1000)
+        sums[quantity] = moment.reshape(2, 64)
+    limits, scratch = np.array([100.0, 1.0]), np.empty((information.ROWS + 2, 64), np.int32)
     totals = np.zeros((2, 7), np.int64)
-    compiled(sums, 64, limits, scratch, totals[0])
-    information.add_information(sums, 64, limits, scratch, totals[1])
+    for odd, count in ((0, 64), (1, 37)):
+        information.add_information(sums, odd, count, limits, scratch, totals[0])
+        compiled(sums, odd, count, limits, scratch, totals[1])
     assert totals[0].tolist() == totals[1].tolist()
-    assert 0 < totals[0][information.FLAT] < 64
+    assert 0 < totals[0][information.FLAT] < 101
     assert totals[0][-2] > totals[0][-1] > totals[0][4]

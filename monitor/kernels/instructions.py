@@ -1,0 +1,182 @@
+"""Functions of kernels that are written in LLVM's instructions, each beside a plain twin in NumPy.
+
+Numba takes some 0.1 s of compiling for each function, view and slice that a kernel has, and LLVM finds SIMD instructions for
+some loops only. Where either hurts, a function over rows is written twice: in NumPy, which is what Python calls and what
+runs where kernels are not compiled; and as a writer of instructions, which kernels get in its place.
+
+Loops step over whole vectors, so rows have room up to the next multiple of ``BLOCK`` lanes or numbers.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, ParamSpec
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.typing.templates import infer_global, make_intrinsic_template
+from numpy.typing import NDArray
+
+P = ParamSpec("P")
+
+I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
+
+BLOCK = 32
+"""Lanes, or numbers, that rows are padded to multiples of."""
+
+ALIGNMENT = 64
+"""Bytes of a cache line: vectors that begin at multiples of their size never lie across two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A whole number of 64 bits in the function that ``builder`` writes."""
+
+    builder: ir.IRBuilder
+    value: ir.Value
+
+    def of(self, other: Number | int) -> ir.Value:
+        """Another number as LLVM wants it."""
+        return other.value if isinstance(other, Number) else ir.Constant(I64, other)
+
+    def __add__(self, other: Number | int) -> Number:
+        return Number(self.builder, self.builder.add(self.value, self.of(other)))
+
+    def __sub__(self, other: Number | int) -> Number:
+        return Number(self.builder, self.builder.sub(self.value, self.of(other)))
+
+    def __mul__(self, other: Number | int) -> Number:
+        return Number(self.builder, self.builder.mul(self.value, self.of(other)))
+
+    def __lshift__(self, bits: Number | int) -> Number:
+        return Number(self.builder, self.builder.shl(self.value, self.of(bits)))
+
+    def __rlshift__(self, number: int) -> Number:
+        return Number(self.builder, self.builder.shl(ir.Constant(I64, number), self.value))
+
+    def __rshift__(self, bits: int) -> Number:
+        return Number(self.builder, self.builder.ashr(self.value, self.of(bits)))
+
+    def __and__(self, bits: int) -> Number:
+        return Number(self.builder, self.builder.and_(self.value, self.of(bits)))
+
+    def up_to(self, multiple: int) -> Number:
+        """The next multiple of a power of two."""
+        return (self + (multiple - 1)) & -multiple
+
+    def at_least(self, other: Number | int) -> ir.Value:
+        """Whether it is, as one bit."""
+        return self.builder.icmp_signed(">=", self.value, self.of(other))
+
+    def where(self, condition: ir.Value, other: Number | int = 0) -> Number:
+        """This number if a bit is set, else another."""
+        return Number(self.builder, self.builder.select(condition, self.value, self.of(other)))
+
+    def as_int(self, kind: ir.IntType) -> ir.Value:
+        """Its lowest bits."""
+        return self.builder.trunc(self.value, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where an array's numbers lie, row by row."""
+
+    builder: ir.IRBuilder
+    start: ir.Value
+    sizes: tuple[Number, ...]
+
+    def row(self, *indices: Number | int) -> Room:
+        """A row, or whatever follows the first indices."""
+        at = Number(self.builder, ir.Constant(I64, 0))
+        for index, size in zip(indices, self.sizes, strict=False):
+            at = at * size + index
+        for size in self.sizes[len(indices) :]:
+            at = at * size
+        return Room(self.builder, self.place(at), self.sizes[len(indices) :])
+
+    def place(self, index: Number | int) -> ir.Value:
+        """The address of a number."""
+        at = index.value if isinstance(index, Number) else ir.Constant(I64, index)
+        return self.builder.gep(self.start, [at])
+
+    def of_kind(self, kind: ir.Type) -> Room:
+        """The same bytes as another kind of number; sizes stay what they were."""
+        return Room(self.builder, self.builder.bitcast(self.start, kind.as_pointer()), self.sizes)
+
+    def load(self, index: Number | int) -> ir.Value:
+        """One number."""
+        return self.builder.load(self.place(index))
+
+    def number(self, index: Number | int) -> Number:
+        """One number of an int64 array."""
+        return Number(self.builder, self.load(index))
+
+    def load_vector(self, index: Number | int, count: int) -> ir.Value:
+        """Some numbers that lie together."""
+        kind = self.start.type.pointee
+        place = self.builder.bitcast(self.place(index), ir.VectorType(kind, count).as_pointer())
+        return self.builder.load(place, align=kind.width // 8)
+
+    def store_vector(self, index: Number | int, vector: ir.Value) -> None:
+        """Put them there."""
+        place = self.builder.bitcast(self.place(index), vector.type.as_pointer())
+        self.builder.store(vector, place, align=vector.type.element.width // 8)
+
+
+@contextmanager
+def each(builder: ir.IRBuilder, stop: Number, step: int = 1, start: Number | None = None) -> Iterator[Number]:
+    """A loop over the numbers from ``start``, or 0, to less than ``stop``."""
+    first = ir.Constant(I64, 0) if start is None else start.value
+    with cgutils.for_range_slice(builder, first, stop.value, ir.Constant(I64, step), intp=I64) as (index, _):
+        yield Number(builder, index)
+
+
+def written_by(emit: Callable[..., None]) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """Let compiled kernels that call a function run the instructions that ``emit`` writes.
+
+    Args:
+        emit: Takes LLVM's builder, then the function's arguments: contiguous arrays as a ``Room``, all else as a ``Number``.
+    """
+
+    def register(plain: Callable[P, None]) -> Callable[P, None]:
+        def define(_context: Any, *given: Any) -> Any:
+            kinds = [kind if isinstance(kind, types.Array) else types.int64 for kind in given]
+
+            def lower(context: Any, builder: ir.IRBuilder, _signature: Any, values: Any) -> ir.Value:
+                def argument(kind: Any, value: ir.Value) -> Room | Number:
+                    if not isinstance(kind, types.Array):
+                        return Number(builder, value)
+                    array = context.make_array(kind)(context, builder, value)
+                    sizes = cgutils.unpack_tuple(builder, array.shape)  # type: ignore[no-untyped-call]
+                    return Room(builder, array.data, tuple(Number(builder, size) for size in sizes))
+
+                emit(builder, *map(argument, kinds, values))
+                return context.get_dummy_value()
+
+            return types.void(*kinds), lower
+
+        # Numba reads off it how arguments are passed: the context, then as to the plain function.
+        described = inspect.signature(plain)
+        context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        define.__signature__ = described.replace(  # type: ignore[attr-defined]
+            parameters=[context, *described.parameters.values()]
+        )
+        template = make_intrinsic_template(plain, define, plain.__name__)  # type: ignore[no-untyped-call]
+        infer_global(plain, types.Function(template))  # type: ignore[no-untyped-call]
+        return plain
+
+    return register
+
+
+def aligned(shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
+    """An array of zeros that begins at a cache line."""
+    size = int(np.prod(shape)) * np.dtype(kind).itemsize
+    room = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
+    made: NDArray[Any] = room[start : start + size].view(kind).reshape(shape)
+    return made
