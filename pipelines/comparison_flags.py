@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.sources.cadence import cadence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 UNLIKE_SHARE = 0.5
 """Share of a file's frames that must resemble the reference for the two to be of the same content."""
+
+SAME_RATE = Fraction(101, 100)
+"""Ratio of two frame rates up to which they are one: clocks of milliseconds round."""
 
 
 class Seen(NamedTuple):
@@ -50,8 +54,7 @@ def flags_of(seen: Seen, facts: Segment, settings: Settings, sync: Sync) -> Iter
     yield from _damage(seen, facts)
     yield from _lengths(seen, facts, settings)
     yield from _formats(seen, settings)
-    yield from _uneven(seen.segment.path, seen.follower.times)
-    yield from _uneven(seen.original.path, seen.reference.times)
+    yield from _times(seen, settings)
 
 
 def _aligned(seen: Seen, sync: Sync) -> Iterator[Flag]:
@@ -101,7 +104,8 @@ def _lengths(seen: Seen, facts: Segment, settings: Settings) -> Iterator[Flag]:
         yield from truncation(seen.segment, seen.announced)
     if 0 < facts.frames_paired < facts.frames_sampled and not settings.shortest:
         missing = facts.frames_sampled - facts.frames_paired
-        yield Flag("unpaired", f"{missing} of {facts.frames_sampled} frames have no reference frame at their time; left out")
+        detail = f"{seen.segment.path}: {missing} of {facts.frames_sampled} frames have no reference frame at their time"
+        yield Flag("unpaired", f"{detail}; left out")
     if whole and seen.segment.decoding is not None:
         end = seen.original.duration or seen.original.span()[1]
         rest = end - (seen.segment.decoding.end or Fraction(0)) - seen.encode.offset
@@ -117,7 +121,24 @@ def _formats(seen: Seen, settings: Settings) -> Iterator[Flag]:
                 yield Flag(name, f"{seen.segment.path}: {detail}")
 
 
-def _uneven(path: str, times: Sequence[Fraction]) -> Iterator[Flag]:
-    found = cadence(times)
-    if found is not None and found.variable:
-        yield Flag("vfr", f"{path} has a {found}; frames are paired by their times")
+def _times(seen: Seen, settings: Settings) -> Iterator[Flag]:
+    sides = (seen.segment.path, seen.follower.times), (seen.original.path, seen.reference.times)
+    rates = []
+    for path, times in sides:
+        back = next((index for index, (one, other) in enumerate(pairwise(times), 1) if other < one), None)
+        found = cadence(times)
+        if back is not None:
+            detail = (
+                f"{path}: its times go back at frame {back}, from {float(times[back - 1]):.2f} to {float(times[back]):.2f} s"
+            )
+            yield Flag("backwards", f"{detail}; write them anew first (ffmpeg -i IN -c copy OUT.mkv)", spoils=True)
+        elif found is not None and found.variable:
+            yield Flag("vfr", f"{path} has a {found}; frames are paired by their times")
+        elif found is not None and found.typical:
+            rates.append(1 / found.typical)
+    if settings.rate is None and len(rates) == len(sides) and max(rates) > min(rates) * SAME_RATE:
+        own, other = (f"{float(rate):.3f}".rstrip("0").rstrip(".") for rate in rates)
+        detail = (
+            f"{seen.segment.path}: {own} frames/s, its reference {other}: each frame is compared with the one shown then"
+        )
+        yield Flag("rate", f"{detail}; --fps compares both at one rate")

@@ -24,6 +24,9 @@ _SNIFF_BYTES = 512
 
 _UNKNOWN = "no media that FFmpeg knows, or damaged from the start"
 
+_RAW = (".yuv", ".rgb", ".cif", ".qcif")
+"""Names by which FFmpeg takes a file for bare samples."""
+
 _LOST = (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)
 _SILENT = (av.error.ExitError, TimeoutError)
 """Timeouts: PyAV's own (from its interrupt callback) and the socket's."""
@@ -126,6 +129,12 @@ def _of_file(error: Exception, path: str) -> SourceError:
     if isinstance(error, av.error.InvalidDataError):
         head = _head(path)
         return BadMedia(f"{path} is {_looks(head) if head is not None else _UNKNOWN}", reason="demux")
+    if isinstance(error, av.error.ArgumentError) and path.lower().endswith(_RAW):
+        return BadMedia(
+            f"{path} is raw video, which says neither its size nor its rate; write it down first "
+            f"(ffmpeg -f rawvideo -pixel_format yuv420p -video_size WxH -framerate R -i {path} OUT.y4m)",
+            reason="demux",
+        )
     return SourceError(f"{path}: cannot be read: {_said(error)}", reason="open")
 
 

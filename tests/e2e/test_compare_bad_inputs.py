@@ -235,7 +235,7 @@ def test_files_of_different_length_are_compared_where_both_are(folder: Path) -> 
     assert {name: done.flags(name) for name in done.files} == {"long.mkv": ["unpaired"], "short.mkv": ["shorter"]}
     assert [len(log["frames"]) for log in done.files.values()] == [50, 30]
     assert {done.psnr(name, "min") for name in done.files} == {SAME}
-    assert any("25 of 75 frames have no reference frame at their time" in line for line in done.said)
+    assert "vqmon: warning: long.mkv: 25 of 75 frames have no reference frame at their time; left out" in done.said
     assert any("reference.mkv goes on for 0.80 s after the end of short.mkv" in line for line in done.said)
 
 
@@ -246,6 +246,28 @@ def test_a_variable_frame_rate_is_flagged_with_its_figures(folder: Path) -> None
     assert "vfr" in done.flags("variable.mkv")
     assert done.psnr("variable.mkv", "min") == SAME
     assert any("variable frame rate, mostly" in line and "intervals are uneven" in line for line in done.said)
+
+
+def test_times_that_begin_again_spoil_the_numbers(folder: Path) -> None:
+    (folder / "twice.ts").write_bytes(2 * x264(25))
+    done = compare(folder, "twice.ts", "reference.mkv", "-m", "psnr")
+    assert not done.files["twice.ts"]["valid"]
+    assert {"backwards", "unpaired"} <= set(done.flags("twice.ts"))
+    assert (
+        "vqmon: warning: twice.ts: its times go back at frame 25, from 0.96 to 0.00 s; write them anew first "
+        in "\n".join(done.said)
+    )
+
+
+def test_other_frame_rates_are_said_and_what_is_on_display_is_compared(folder: Path) -> None:
+    twofold = [picture for picture in moving(50) for _ in range(2)]
+    (folder / "double.mkv").write_bytes(encoded(twofold, milliseconds=range(0, 2000, 20)))
+    for name, rates in (("double.mkv", "50 frames/s, its reference 25"), ("reference.mkv", "25 frames/s, its reference 50")):
+        done = compare(folder, name, "reference.mkv" if name == "double.mkv" else "double.mkv", "-m", "psnr")
+        assert (done.code, done.flags(name), done.psnr(name, "min")) == (0, ["rate"], SAME)
+        assert done.said[0].startswith(f"vqmon: warning: {name}: {rates}: each frame is compared with the one shown then")
+        one = compare(folder, name, "reference.mkv" if name == "double.mkv" else "double.mkv", "-m", "psnr", "--fps", "25")
+        assert "rate" not in one.flags(name)
 
 
 # ---- damage

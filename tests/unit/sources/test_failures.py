@@ -147,6 +147,16 @@ def test_pages_under_the_name_of_a_film(tmp_path: Path):
     assert str(opening(tmp_path / "page.mp4")).endswith("page.mp4 is an HTML page, expected a video file")
 
 
+def test_bare_samples_are_named_with_the_way_to_write_down_what_they_are(tmp_path: Path):
+    path = tmp_path / "film.YUV"
+    path.write_bytes(bytes(64 * 48 * 3 // 2))
+    with pytest.raises(av.error.FFmpegError) as caught:
+        av.open(str(path))
+    failure = classify(caught.value, str(path))
+    assert isinstance(failure, BadMedia)
+    assert str(failure).startswith(f"{path} is raw video, which says neither its size nor its rate; write it down first")
+
+
 def test_paths_that_are_no_files(tmp_path: Path):
     assert "is a directory" in str(opening(tmp_path))
     assert "no such file" in str(opening(tmp_path / "missing.mp4"))
