@@ -4,9 +4,8 @@ Source: Bampis, Gupta, Soundararajan and Bovik, SpEED-QA, IEEE Signal Processing
 feature/speed.c.
 
 Blocks of 5x5 samples of the band-passed picture are taken as draws from a Gaussian scale mixture: one covariance for the
-picture, one scale for each block. libvmaf computes in single precision; here pictures, means, covariances and scales are
-rounded as there, and what is solved with them is solved in double precision. The two differ by about 1e-5 of the score, and
-by 1e-3 where chroma is so smooth that its covariance is nearly singular: there single precision is libvmaf's own noise.
+picture, one scale for each block. libvmaf computes in single precision, and where chroma is smooth its covariance is so
+nearly singular that the rounding decides: whether there is a score at all, and which. So everything is rounded as there.
 """
 
 from __future__ import annotations
@@ -16,9 +15,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from monitor.kernels.compiler import kernel
+from monitor.kernels.equations import TINY, eigenvalues, solution
 from monitor.kernels.settings import SpeedSettings
 from monitor.types import Plane
 
@@ -34,17 +35,18 @@ REACH = 4
 """Samples of the filter before that on each side of its centre."""
 
 
-def _gaussian(taps: int, sigma: float) -> NDArray[np.float32]:
-    weights = np.exp(-((np.arange(taps) - taps // 2) ** 2) / (2 * sigma * sigma))
-    return np.asarray(weights / weights.sum(), np.float32)
+def _gaussian(taps: int, deviation: float) -> NDArray[np.float32]:
+    """Densities of a normal distribution, made to add up to 1 in single precision."""
+    sigma = np.float32(deviation)
+    places = np.arange(taps, dtype=np.float64) - taps // 2
+    highest = np.float32(1 / (float(sigma) * math.sqrt(2 * math.pi)))
+    weights = np.exp(-0.5 * places / float(sigma) * places / float(sigma)).astype(np.float32) / highest
+    return np.asarray(weights / np.add.accumulate(weights)[-1])
 
 
 LOW_PASS = _gaussian(2 * REACH + 1, 3.6)
 NEARBY = _gaussian(3, 0.6)
 """What is taken off a picture to leave its details."""
-
-SINGULAR = 1e-6
-"""A covariance with a smaller eigenvalue counts as singular."""
 
 UNIT_ENTROPY = math.log2(2 * math.pi * math.e)
 
@@ -81,14 +83,14 @@ class Chroma(NamedTuple):
 class Statistics(NamedTuple):
     """What one plane is compared by."""
 
-    entropies: NDArray[np.float64]
+    entropies: NDArray[np.float32]
     """Of each block, in bits."""
     scales: NDArray[np.float32]
     """Of each block, relative to the picture."""
     is_singular: bool
 
 
-@kernel()
+@kernel(inner=True)
 def _mirrored(index: int, size: int) -> int:
     index = abs(index)
     return index if index < size else 2 * size - 2 - index
@@ -129,9 +131,8 @@ def _resize(
         upper, lower, share = picture[rows[0, y]], picture[rows[1, y]], below[y]
         for x in range(np.uint64(out.shape[1])):
             left, right, other = np.uint64(columns[0, x]), np.uint64(columns[1, x]), beyond[x]
-            of_upper = upper[left] * (one - other) + upper[right] * other
-            of_lower = lower[left] * (one - other) + lower[right] * other
-            out[y, x] = of_upper * (one - share) + of_lower * share
+            total = (one - share) * (one - other) * upper[left] + (one - share) * other * upper[right]
+            out[y, x] = total + share * (one - other) * lower[left] + share * other * lower[right]
 
 
 def _places(old: int, new: int, method: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -140,18 +141,19 @@ def _places(old: int, new: int, method: str) -> tuple[NDArray[np.int64], NDArray
     if method == "nearest":
         index = np.trunc(np.arange(new, dtype=np.float32) * ratio).astype(np.int64)
         return np.stack([index, index]), np.zeros(new, np.float32)
-    position = (np.arange(new, dtype=np.float32) + np.float32(0.5)) * ratio - np.float32(0.5)
+    position = ((np.arange(new) + 0.5) * float(ratio) - 0.5).astype(np.float32)
     around = np.abs(np.stack([np.floor(position), np.ceil(position)]).astype(np.int64))
     around = np.where(around < old, around, 2 * old - 2 - around)
     return around, position - around[0].astype(np.float32)
 
 
 @kernel()
-def _decimate(picture: NDArray[np.float32], taps: NDArray[np.float32], step: int, out: NDArray[np.float32]) -> None:
-    """Filter down, then across; keep every ``step``-th sample of every ``step``-th row."""
+def _decimate(
+    picture: NDArray[np.float32], taps: NDArray[np.float32], step: int, line: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    """Filter down, into a line of room, then across; keep every ``step``-th sample of every ``step``-th row."""
     height, width = picture.shape
     reach = taps.size // 2
-    line = np.empty(width, np.float32)
     for y in range(out.shape[0]):
         line[:] = 0
         for k in range(taps.size):
@@ -166,30 +168,26 @@ def _decimate(picture: NDArray[np.float32], taps: NDArray[np.float32], step: int
 
 
 @kernel()
-def _centre(picture: NDArray[np.float32], centred: NDArray[np.float64]) -> None:
-    """The 25 samples of each 5x5 window, less their means, which are sums in single precision."""
-    height, width = picture.shape[0] - BLOCK + 1, picture.shape[1] - BLOCK + 1
-    for variable in range(VARIABLES):
-        top, left = variable // BLOCK, variable % BLOCK
-        total = np.float32(0)
-        for y in range(height):
-            for x in range(width):
-                total += picture[top + y, left + x]
-        mean = np.float64(total / np.float32(height * width))
-        for y in range(height):
-            for x in range(width):
-                centred[variable, y * width + x] = np.float64(picture[top + y, left + x]) - mean
+def _centre(windows: NDArray[np.float32], out: NDArray[np.float64]) -> None:
+    """Take their mean off the samples of each variable; its sum is taken in single precision, sample by sample."""
+    for variable in range(np.uint64(windows.shape[0])):
+        row, to, total = windows[variable], out[variable], np.float32(0)
+        for i in range(np.uint64(row.size)):
+            total += row[i]
+        mean = np.float64(total / np.float32(row.size))
+        for i in range(np.uint64(row.size)):
+            to[i] = np.float64(row[i]) - mean
 
 
 @kernel(reorder=True)
-def _covariances(centred: NDArray[np.float64], out: NDArray[np.float64]) -> None:
+def _covariances(centred: NDArray[np.float64], out: NDArray[np.float32]) -> None:
     count = centred.shape[1]
     for one in range(VARIABLES):
         for other in range(one + 1):
             a, b, product = centred[one], centred[other], 0.0
             for i in range(np.uint64(count)):
                 product += a[i] * b[i]
-            out[one, other] = out[other, one] = np.float64(np.float32(product / count))
+            out[one, other] = out[other, one] = np.float32(product / count)
 
 
 def _details(plane: Plane, bit_depth: int, width: int, height: int, settings: SpeedSettings) -> NDArray[np.float32]:
@@ -205,8 +203,9 @@ def _details(plane: Plane, bit_depth: int, width: int, height: int, settings: Sp
         _resize(picture, *rows, *columns, resized)
         picture = resized
     small, mean = (np.empty((size[0] // STEP, size[1] // STEP), np.float32) for _ in range(2))
-    _decimate(picture, LOW_PASS, STEP, small)
-    _decimate(small, NEARBY, 1, mean)
+    line = np.empty(size[1], np.float32)
+    _decimate(picture, LOW_PASS, STEP, line, small)
+    _decimate(small, NEARBY, 1, line[: small.shape[1]], mean)
     return np.ascontiguousarray((small - mean)[: small.shape[0] // BLOCK * BLOCK, : small.shape[1] // BLOCK * BLOCK])
 
 
@@ -221,21 +220,24 @@ def statistics(plane: Plane, bit_depth: int, width: int, height: int, settings: 
         settings: libvmaf's options.
     """
     details = _details(plane, bit_depth, width, height, settings)
-    centred = np.empty((VARIABLES, (details.shape[0] - BLOCK + 1) * (details.shape[1] - BLOCK + 1)), np.float64)
-    covariance = np.empty((VARIABLES, VARIABLES), np.float64)
-    _centre(details, centred)
+    windows = sliding_window_view(details, [size - BLOCK + 1 for size in details.shape]).reshape(VARIABLES, -1)
+    centred, covariance = np.empty(windows.shape, np.float64), np.empty((VARIABLES, VARIABLES), np.float32)
+    _centre(windows, centred)
     _covariances(centred, covariance)
-    eigenvalues = np.linalg.eigvalsh(covariance)
+    found = eigenvalues(covariance)
     rows, columns = details.shape[0] // BLOCK, details.shape[1] // BLOCK
-    blocks = details.reshape(rows, BLOCK, columns, BLOCK).transpose(1, 3, 0, 2).reshape(VARIABLES, -1).astype(np.float64)
-    is_singular = bool(eigenvalues[0] < SINGULAR)
-    if is_singular:
-        scales = np.zeros(blocks.shape[1], np.float32)
+    blocks = np.ascontiguousarray(details.reshape(rows, BLOCK, columns, BLOCK).transpose(1, 3, 0, 2))
+    blocks = blocks.reshape(VARIABLES, rows * columns)
+    solved = solution(covariance, blocks) if float(found.min()) >= TINY else None
+    if solved is None:
+        scales = np.zeros(rows * columns, np.float32)
     else:
-        scales = (np.einsum("ij,ij->j", blocks, np.linalg.solve(covariance, blocks)) / VARIABLES).astype(np.float32)
-    noise = float(np.float32(settings.speed_sigma_nn))
-    bits = np.log2(np.maximum(eigenvalues, 0)[:, None] * scales + noise) + UNIT_ENTROPY
-    return Statistics(bits.sum(0), scales, is_singular)
+        scales = np.add.accumulate(solved * blocks / np.float32(VARIABLES), axis=0)[-1]
+    seen = np.maximum(found, 0)[:, None] * scales + np.float32(settings.speed_sigma_nn)
+    entropies = np.zeros_like(scales)
+    for bits in np.log2(seen.astype(np.float64)) + UNIT_ENTROPY:
+        entropies += bits  # in double precision, then rounded
+    return Statistics(entropies, scales, solved is None)
 
 
 def _weights(shares: tuple[float, float], reference: Statistics, distorted: Statistics) -> NDArray[np.float64]:
@@ -247,28 +249,32 @@ def _weights(shares: tuple[float, float], reference: Statistics, distorted: Stat
     if 1.0 in shares:
         scales = reference.scales if shares[0] else distorted.scales
         return np.log2((np.float32(1) + scales).astype(np.float64))
-    mixed = shares[0] * reference.scales.astype(np.float64) + shares[1] * distorted.scales.astype(np.float64)
+    if shares == (0.5, 0.5):
+        mixed = (reference.scales + distorted.scales).astype(np.float64) / 2
+    else:
+        mixed = shares[0] * reference.scales.astype(np.float64) + shares[1] * distorted.scales.astype(np.float64)
     return np.log2(1 + mixed)
 
 
 def difference(distorted: Statistics, reference: Statistics, settings: SpeedSettings = DEFAULTS) -> float | None:
-    """SpEED of one plane; ``None`` where only one of the two is singular."""
-    if distorted.is_singular != reference.is_singular:
+    """SpEED of one plane; ``None`` where either is singular."""
+    if distorted.is_singular or reference.is_singular:
         return None
-    noise = (1 + settings.speed_nn_floor) * float(np.float32(settings.speed_sigma_nn))
-    base = VARIABLES * (math.log2(noise) + UNIT_ENTROPY)
+    noise = (np.float32(1) + np.float32(settings.speed_nn_floor)) * np.float32(settings.speed_sigma_nn)
+    base = np.float32(VARIABLES * (math.log2(noise) + UNIT_ENTROPY))
     of_reference, of_distorted = (
-        _weights(shares, reference, distorted) for shares in SHARES[settings.speed_weight_var_mode]
+        (of.entropies * _weights(shares, reference, distorted)).astype(np.float32)
+        for of, shares in zip((reference, distorted), SHARES[settings.speed_weight_var_mode], strict=True)
     )
-    differences = np.abs(reference.entropies * of_reference - distorted.entropies * of_distorted)
     counted = (reference.entropies >= base) | (distorted.entropies >= base)
-    return float((differences * counted).mean())
+    total = np.add.accumulate(np.where(counted, np.abs(of_reference - of_distorted), np.float32(0)))[-1]
+    return float(total / np.float32(counted.size))
 
 
 def combined(u: float | None, v: float | None, most: float) -> Chroma:
     """The scores of both planes and their mean; a plane without a score counts 0 and leaves the mean to the other."""
     values = [value for value in (u, v) if value is not None]
-    mean = sum(values) / len(values) if values else 0.0
+    mean = float(np.float32(sum(values))) / len(values) if values else 0.0
     return Chroma(*(min(value or 0.0, most) for value in (u, v, mean)))
 
 

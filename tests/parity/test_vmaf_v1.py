@@ -1,25 +1,19 @@
-"""VMAF v1 against libvmaf: its models over clips that are known, and over made-up pictures by the binary of imageio-ffmpeg.
-
-SpEED solves in double precision what libvmaf solves in single, and that is all the difference: 3e-5 over the clips, 1e-4
-over small made-up pictures, whose chroma has few samples at a sixteenth of its size.
-"""
+"""VMAF v1 against libvmaf: over clips that are known, and over made-up pictures and test patterns by FFmpeg's binary."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import imageio_ffmpeg
 import numpy as np
 import pytest
 
 from monitor import scorers
 from monitor.protocols import Delayed
 from monitor.types import FramePair
-from tests.parity import agreements, filters
+from tests.parity import agreements, filters, patterns
 from tests.parity.clips import NAMES, clip, known
 
 METRICS = agreements.V1_NAMES
@@ -151,29 +145,15 @@ def test_a_smaller_encode(width: int, height: int, tmp_path: Path) -> None:
     assert abs(theirs[0][0] - theirs[1][0]) > 0.05
 
 
-@pytest.mark.parametrize("pattern", ["smptehdbars", "rgbtestsrc"])
-def test_colour_bars(pattern: str, tmp_path: Path) -> None:
-    """Where most chroma is flat, SpEED's equations are nearly singular, and libvmaf's rounding shows."""
-    form = filters.video_format(640, 360, "yuv420p")
-    sizes = [(form.height, form.width), *[(form.chroma_height, form.chroma_width)] * 2]
-    sides = []
-    for graph in ("format=yuv420p,gblur=1.5", "format=yuv420p"):
-        given = [
-            "-v",
-            "error",
-            "-f",
-            "lavfi",
-            "-i",
-            f"{pattern}=s=640x360:r=25,{graph}",
-            "-frames:v",
-            "1",
-            "-f",
-            "rawvideo",
-            "-",
-        ]
-        made = subprocess.run([imageio_ffmpeg.get_ffmpeg_exe(), *given], capture_output=True, timeout=60, check=True).stdout
-        parts = np.split(np.frombuffer(made, np.uint8), np.cumsum([height * width for height, width in sizes])[:-1])
-        sides.append([[part.reshape(size) for part, size in zip(parts, sizes, strict=True)]])
-    pairs = filters.paired(*sides, form)
-    [theirs] = printed(pairs, tmp_path, "vmaf_v1.0.16_3d0h")
-    agreements.V1_BARS.check(scored(pairs, {"vmaf_v1": {}})["vmaf_v1"], theirs)
+@pytest.mark.parametrize("pattern", patterns.NAMES)
+def test_patterns(pattern: str, tmp_path: Path) -> None:
+    """Where SpEED has no score, or rounding makes it, VMAF v1 is the same."""
+    pairs = patterns.pairs(pattern, (1280, 720), "yuv420p")
+    models = {
+        "vmaf_v1.0.16_3d0h": "vmaf_v1",
+        "vmaf_v1.0.16_5d0h": "vmaf_v1_phone",
+        "vmaf_v1.0.16_3d0h_2160": "vmaf_v1_4k_3h",
+    }
+    found = scored(pairs, {metric: {} for metric in models.values()})
+    for metric, theirs in zip(models.values(), printed(pairs, tmp_path, *models), strict=True):
+        agreements.V1_PATTERNS[metric].check(found[metric], theirs)
