@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from llvmlite import ir
@@ -23,6 +23,7 @@ from numba.core.typing.templates import infer_global, make_intrinsic_template
 from numpy.typing import NDArray
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 I1, I8, I16, I32, I64 = (ir.IntType(bits) for bits in (1, 8, 16, 32, 64))
 
@@ -136,29 +137,33 @@ def each(builder: ir.IRBuilder, stop: Number, step: int = 1, start: Number | Non
         yield Number(builder, index)
 
 
-def written_by(emit: Callable[..., None]) -> Callable[[Callable[P, None]], Callable[P, None]]:
+def written_by(emit: Callable[..., ir.Value | None], gives: Any = types.void) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let compiled kernels that call a function run the instructions that ``emit`` writes.
 
     Args:
-        emit: Takes LLVM's builder, then the function's arguments: contiguous arrays as a ``Room``, all else as a ``Number``.
+        emit: Takes LLVM's builder, then the function's arguments: contiguous arrays as a ``Room``, float64 as LLVM has it,
+            all else as a ``Number``.
+        gives: Numba's type of what the function, and ``emit``, give.
     """
 
-    def register(plain: Callable[P, None]) -> Callable[P, None]:
+    def register(plain: Callable[P, R]) -> Callable[P, R]:
         def define(_context: Any, *given: Any) -> Any:
-            kinds = [kind if isinstance(kind, types.Array) else types.int64 for kind in given]
+            kinds = [kind if isinstance(kind, types.Array | types.Float) else types.int64 for kind in given]
 
             def lower(context: Any, builder: ir.IRBuilder, _signature: Any, values: Any) -> ir.Value:
-                def argument(kind: Any, value: ir.Value) -> Room | Number:
+                def argument(kind: Any, value: ir.Value) -> Room | Number | ir.Value:
+                    if isinstance(kind, types.Float):
+                        return value
                     if not isinstance(kind, types.Array):
                         return Number(builder, value)
                     array = context.make_array(kind)(context, builder, value)
                     sizes = cgutils.unpack_tuple(builder, array.shape)  # type: ignore[no-untyped-call]
                     return Room(builder, array.data, tuple(Number(builder, size) for size in sizes))
 
-                emit(builder, *map(argument, kinds, values))
-                return context.get_dummy_value()
+                made = emit(builder, *map(argument, kinds, values))
+                return context.get_dummy_value() if made is None else made
 
-            return types.void(*kinds), lower
+            return gives(*kinds), lower
 
         # Numba reads off it how arguments are passed: the context, then as to the plain function.
         described = inspect.signature(plain)

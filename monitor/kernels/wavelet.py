@@ -6,125 +6,256 @@ ones to 0.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from llvmlite import ir
 from numpy.typing import NDArray
 
-from monitor.kernels.compiler import BELOW_32, kernel
-from monitor.kernels.fir import pair_sums, tap_pairs, two_pair_sums
-from monitor.types import Plane
+from monitor.kernels.fir import LANES, pairwise_products
+from monitor.kernels.instructions import I8, I16, I32, I64, Number, Room, each, written_by
+from monitor.kernels.vectors import WIDTH, splat
 
 LOW = (15826, 27411, 7345, -4240)
 """Low-pass taps; the high-pass is their mirror image with signs in turn."""
 HIGH = (LOW[3], -LOW[2], LOW[1], -LOW[0])
 LOW_SUM = sum(LOW)
 
-LOW_PAIRS = tap_pairs(LOW)
-HIGH_PAIRS = tap_pairs(HIGH)
+MARGIN = 8
+"""Places before the first number of a room's row."""
 
-ROUND = 0x8000
+HIGH_LINE = 2
+"""How many of a room's rows the low-passed row takes: it is as wide as the picture, twice as wide as its bands."""
 
-T0, T1, T2, T3 = (np.int32(tap) for tap in LOW)
 
-
-@kernel()
 def edge(index: int, size: int) -> int:
     """Index inside 0..size-1, mirrored without repeating the edge at the start and with repeating it at the end."""
     index = abs(index)
     return min(index if index < size else 2 * size - 1 - index, size - 1)
 
 
-@kernel()
-def samples_down(
-    picture: Plane,
-    row: int,
-    depth: int,
-    ring: NDArray[np.uint32],
-    raw: NDArray[np.int32],
-    low: NDArray[np.int16],
-    high: NDArray[np.int16],
-    details: bool,
+def _edge(index: Number, size: Number) -> Number:
+    """``edge``."""
+    builder, last = index.builder, size - 1
+    index = index.where(index.at_least(0), Number(builder, builder.neg(index.value)))
+    index = (size + last - index).where(index.at_least(size), index)
+    return last.where(index.at_least(size), index)
+
+
+def _rearranged(builder: ir.IRBuilder, one: ir.Value, other: ir.Value, order: Sequence[int]) -> ir.Value:
+    return builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(I32, len(order)), list(order)))
+
+
+def _pairs(builder: ir.IRBuilder, one: ir.Value, other: ir.Value) -> ir.Value:
+    """Samples of two rows as pairs of int16, those of 16 bits less 32768."""
+    parts, kind = [], ir.VectorType(I16, LANES)
+    for start in (0, LANES // 2):
+        order = [place + row * LANES for place in range(start, start + LANES // 2) for row in range(2)]
+        part = _rearranged(builder, one, other, order)
+        parts.append(
+            builder.zext(part, kind) if part.type != kind else builder.xor(part, ir.Constant(kind, [1 << 15] * LANES))
+        )
+    return _rearranged(builder, parts[0], parts[1], range(2 * LANES))
+
+
+def _half(bits: Number) -> Number:
+    """What is added before a shift, to round; nothing where there is none."""
+    return (1 << bits) >> 1
+
+
+def _pair_sums(builder: ir.IRBuilder, pairs: Sequence[ir.Value], added: Sequence[Number]) -> list[ir.Value]:
+    """Low-passed and high-passed sums of two vectors of pairs."""
+    sums = []
+    for taps, number in zip((LOW, HIGH), added, strict=True):
+        total = splat(builder, number.as_int(I32), LANES)
+        for samples, both in zip(pairs, (taps[:2], taps[2:]), strict=True):
+            factors = ir.Constant(samples.type, list(both) * LANES)
+            total = builder.add(total, pairwise_products(builder, samples, factors))
+        sums.append(total)
+    return sums
+
+
+def _sums(builder: ir.IRBuilder, four: Sequence[ir.Value], shift: Number) -> list[ir.Value]:
+    """Low-passed and high-passed sums of four vectors of int64, rounded to int32."""
+    sums = []
+    for taps in (LOW, HIGH):
+        total = splat(builder, _half(shift).value, WIDTH)
+        for numbers, tap in zip(four, taps, strict=True):
+            total = builder.add(total, builder.mul(numbers, ir.Constant(numbers.type, [tap] * WIDTH)))
+        rounded = builder.lshr(total, splat(builder, shift.value, WIDTH))  # bits from above the number's are cut off
+        sums.append(builder.trunc(rounded, ir.VectorType(I32, WIDTH)))
+    return sums
+
+
+def _emit_down(
+    builder: ir.IRBuilder,
+    source: Room,
+    room: Room,
+    line: Number,
+    row: Number,
+    begin: Number,
+    count: Number,
+    depth: Number,
+    shift: Number,
 ) -> None:
-    """Vertical pass of output row ``row`` over samples, less mid-grey; rows are asked for from 0 on, one after the other.
+    height, size = source.sizes
+    seen = [source.row(_edge((row << 1) + k, height)) for k in range(-1, 3)]
+    lines = [Room(builder, room.place(line + room.sizes[1] * rows), ()) for rows in (0, HIGH_LINE)]
+
+    def coefficients() -> None:
+        with each(builder, begin + count, WIDTH, begin) as at:
+            loaded = [numbers.of_kind(I32).load_vector(at + MARGIN, WIDTH) for numbers in seen]
+            four = [builder.sext(numbers, ir.VectorType(I64, WIDTH)) for numbers in loaded]
+            for into, sums in zip(lines, _sums(builder, four, shift), strict=True):
+                into.store_vector(at + 1, sums)
+
+    def samples(element: ir.IntType) -> None:
+        last = (size >> (element.width // 16)) - LANES
+        of_low = (1 << (depth - 1)) * -LOW_SUM
+        if element == I16:  # see ``_pairs``
+            of_low = of_low + (LOW_SUM << 15)
+        added = [_half(shift) + of_low, _half(shift)]
+        bits = splat(builder, shift.as_int(I32), LANES)
+        with each(builder, begin + count, LANES, begin) as at:
+            place = last.where(at.at_least(last), at)  # what lies behind the last row is not ours to read
+            loaded = [numbers.of_kind(element).load_vector(place, LANES) for numbers in seen]
+            both = [_pairs(builder, *loaded[k : k + 2]) for k in (0, 2)]
+            for into, sums in zip(lines, _pair_sums(builder, both, added), strict=True):
+                rounded = builder.trunc(builder.lshr(sums, bits), ir.VectorType(I16, LANES))
+                into.of_kind(I16).store_vector(place + 1, rounded)
+
+    with builder.if_else(depth.at_least(1)) as (of_samples, otherwise):
+        with of_samples, builder.if_else(depth.at_least(9)) as (of_words, of_bytes):
+            with of_words:
+                samples(I16)
+            with of_bytes:
+                samples(I8)
+        with otherwise:
+            coefficients()
+
+
+@written_by(_emit_down)
+def down(
+    source: NDArray[np.uint8],
+    room: NDArray[np.int32],
+    line: int,
+    row: int,
+    begin: int,
+    count: int,
+    depth: int,
+    shift: int,
+) -> None:
+    """Vertical pass of one row.
 
     Args:
-        picture: Samples of ``depth`` bits.
+        source: Bytes of the rows to pass: samples, or a room's rows, which begin ``MARGIN`` numbers before the first.
+        room: Where the passed rows go, low and high.
+        line: The place of the former in it, the latter is ``HIGH_LINE`` rows further. Number 0 comes to place 1.
         row: Which output row.
-        depth: 8 to 16.
-        ring: Two pairs of rows as lanes, (2 * lanes of a row,); kept between calls.
-        raw: Room for two rows of sums, (2, lanes of a row).
-        low: Low-passed row, (width,).
-        high: High-passed row, (width,); left alone where no details are wanted.
-        details: Whether they are.
+        begin: The first column.
+        count: Columns, up to the width. Of samples (16 at least), whole vectors are written, but none beyond the width.
+        depth: Bits of samples, which become int16, less mid-grey; 0 where they are coefficients, which become int32.
+        shift: Of the sums.
     """
-    height, width = picture.shape
-    lanes = raw.shape[1]
-    for pair in range(row + 1 if row else 0, row + 2):
-        lane_row = ring[pair % 2 * lanes :]
-        upper, lower = picture[edge(2 * pair - 1, height)], picture[edge(2 * pair, height)]
-        for i in range(np.uint64(width)):
-            lane_row[i] = (np.uint32(upper[i]) | (np.uint32(lower[i]) << np.uint32(16))) ^ np.uint32(0x8000_8000)
-    offsets = np.array([row % 2 * lanes, (row + 1) % 2 * lanes])
-    shift = np.uint32(depth)  # of unsigned numbers: what it leaves above int16 is dropped
-    of_low = np.int32(LOW_SUM * 32768 - (LOW_SUM << (depth - 1)))
-    if details:
-        two_pair_sums(raw[0], raw[1], ring.view(np.int32), offsets, LOW_PAIRS, HIGH_PAIRS, width, 1 << (depth - 1))
-        sums = raw[1]
-        for i in range(np.uint64(width)):
-            high[i] = np.int16(np.uint32(sums[i]) >> (shift & BELOW_32))
-    else:
-        pair_sums(raw[0], ring.view(np.int32), offsets, LOW_PAIRS, width, 1 << (depth - 1))
-    sums = raw[0]
-    for i in range(np.uint64(width)):
-        low[i] = np.int16(np.uint32(sums[i] + of_low) >> (shift & BELOW_32))
+    kind: type[Any] = np.int16 if depth else np.int32
+    picture = source.view((np.uint16 if depth > 8 else np.uint8) if depth else np.int32)
+    first, added = (begin, -(LOW_SUM << (depth - 1))) if depth else (MARGIN + begin, 0)
+    seen = [picture[edge(2 * row + k, source.shape[0])][first : first + count].astype(np.int64) for k in range(-1, 3)]
+    lines = room.reshape(-1)[line:].view(kind)
+    for number, sums in enumerate(_filtered(seen, shift, added)):
+        at = number * HIGH_LINE * room.shape[1] * 4 // lines.itemsize + 1 + begin
+        lines[at : at + count] = sums.astype(kind)
 
 
-@kernel()
-def samples_across(
-    line: NDArray[np.int16], raw: NDArray[np.int32], low: NDArray[np.int32], high: NDArray[np.int32], details: bool
+def _filtered(rows: Sequence[Any], shift: int, added: int = 0) -> list[Any]:
+    """Low-passed and high-passed sums of four arrays of int64; ``added`` goes to the former."""
+    rounding = (1 << shift) >> 1
+    low, high = (sum(tap * row for tap, row in zip(taps, rows, strict=True)) + rounding for taps in (LOW, HIGH))
+    return [(low + added) >> shift, high >> shift]
+
+
+def _emit_across(
+    builder: ir.IRBuilder,
+    room: Room,
+    line: Number,
+    low: Number,
+    bands: Number,
+    width: Number,
+    begin: Number,
+    count: Number,
+    depth: Number,
+    shift: Number,
 ) -> None:
-    """Horizontal pass over a row of ``samples_down``: sample 0 is at place 1, one is left of it, two are at its end."""
-    offsets = np.array([0, 1])
-    width = low.size
-    if details:
-        two_pair_sums(raw[0], raw[1], line.view(np.int32), offsets, LOW_PAIRS, HIGH_PAIRS, width, ROUND)
-        sums = raw[1]
-        for i in range(np.uint64(width)):
-            high[i] = sums[i] >> np.int32(16)
-    else:
-        pair_sums(raw[0], line.view(np.int32), offsets, LOW_PAIRS, width, ROUND)
-    sums = raw[0]
-    for i in range(np.uint64(width)):
-        low[i] = sums[i] >> np.int32(16)
+    stride = room.sizes[1]
+    lines = [Room(builder, room.place(line + stride * rows), ()) for rows in (0, HIGH_LINE)]
+    outs = (low, bands + stride), (bands, bands + stride * 2)
+
+    def extend(element: ir.IntType) -> None:
+        for of_line in lines:
+            numbers = of_line.of_kind(element)
+            for place in (width * 0 - 1, width, width + 1):
+                builder.store(numbers.load(_edge(place, width) + 1), numbers.place(place + 1))
+
+    def coefficients() -> None:
+        wide = ir.VectorType(I64, WIDTH)
+        bits = ir.Constant(wide, [32] * WIDTH)
+        with each(builder, begin + count, WIDTH, begin) as at:
+            for numbers, both in zip(lines, outs, strict=True):
+                four = []
+                for k in (0, 2):
+                    pairs = builder.bitcast(numbers.load_vector((at << 1) + k, 2 * WIDTH), wide)
+                    four += [builder.ashr(builder.shl(pairs, bits), bits), builder.ashr(pairs, bits)]
+                for out, sums in zip(both, _sums(builder, four, shift), strict=True):
+                    room.store_vector(out + at, sums)
+
+    def samples() -> None:
+        bits = splat(builder, shift.as_int(I32), LANES)
+        with each(builder, begin + count, LANES, begin) as at:
+            for numbers, both in zip(lines, outs, strict=True):
+                pairs = [numbers.of_kind(I16).load_vector((at << 1) + k, 2 * LANES) for k in (0, 2)]
+                for out, sums in zip(both, _pair_sums(builder, pairs, [_half(shift)] * 2), strict=True):
+                    room.store_vector(out + at, builder.ashr(sums, bits))
+
+    with builder.if_else(depth.at_least(1)) as (of_samples, otherwise):
+        with of_samples:
+            extend(I16)
+            samples()
+        with otherwise:
+            extend(I32)
+            coefficients()
 
 
-@kernel()
-def down(picture: NDArray[np.int32], row: int, shift: int, low: NDArray[np.int32], high: NDArray[np.int32]) -> None:
-    """Vertical pass of output row ``row`` over coefficients."""
-    height = picture.shape[0]
-    p0, p1 = picture[edge(2 * row - 1, height)], picture[edge(2 * row, height)]
-    p2, p3 = picture[edge(2 * row + 1, height)], picture[edge(2 * row + 2, height)]
-    half, bits = np.int64((1 << shift) >> 1), np.uint64(shift)
-    for i in range(np.uint64(p0.size)):
-        a, b, c, d = np.int64(p0[i]), np.int64(p1[i]), np.int64(p2[i]), np.int64(p3[i])
-        low[i] = np.int32(np.uint64(T0 * a + T1 * b + T2 * c + T3 * d + half) >> bits)
-        high[i] = np.int32(np.uint64(T3 * a - T2 * b + T1 * c - T0 * d + half) >> bits)
+@written_by(_emit_across)
+def across(
+    room: NDArray[np.int32],
+    line: int,
+    low: int,
+    bands: int,
+    width: int,
+    begin: int,
+    count: int,
+    depth: int,
+    shift: int,
+) -> None:
+    """Horizontal pass over the rows of ``down``.
 
-
-@kernel()
-def across(line: NDArray[np.int32], shift: int, low: NDArray[np.int32], high: NDArray[np.int32]) -> None:
-    """Horizontal pass over a row of ``down``, placed as for ``samples_across``."""
-    half, bits = np.int64((1 << shift) >> 1), np.uint64(shift)
-    for i in range(np.uint64(low.size)):
-        at = np.uint64(2) * i
-        a, b = np.int64(line[at]), np.int64(line[at + np.uint64(1)])
-        c, d = np.int64(line[at + np.uint64(2)]), np.int64(line[at + np.uint64(3)])
-        low[i] = np.int32(np.uint64(T0 * a + T1 * b + T2 * c + T3 * d + half) >> bits)
-        high[i] = np.int32(np.uint64(T3 * a - T2 * b + T1 * c - T0 * d + half) >> bits)
-
-
-@kernel()
-def extend(line: NDArray[np.int32], width: int) -> None:
-    """Fill in what a row lacks at its ends: sample -1 at place 0, and samples ``width`` and ``width + 1``."""
-    line[0] = line[1 + edge(-1, width)]
-    line[1 + width] = line[1 + edge(width, width)]
-    line[2 + width] = line[1 + edge(width + 1, width)]
+    Args:
+        room: Where they are, and where the bands go.
+        line: As for ``down``.
+        low: The place of number 0 of the approximation.
+        bands: That of the band h; v and d are in the rows below.
+        width: Of the passed rows.
+        begin: The first column of the bands.
+        count: Columns; whole vectors are written.
+        depth: As for ``down``.
+        shift: Of the sums.
+    """
+    flat, stride = room.reshape(-1), room.shape[1]
+    for number, outs in enumerate(((low, bands + stride), (bands, bands + 2 * stride))):
+        numbers = flat[line + number * HIGH_LINE * stride :].view(np.int16 if depth else np.int32)
+        for place in (-1, width, width + 1):
+            numbers[1 + place] = numbers[1 + edge(place, width)]
+        seen = [numbers[2 * begin + k :][: 2 * count : 2].astype(np.int64) for k in range(4)]
+        for out, sums in zip(outs, _filtered(seen, shift), strict=True):
+            flat[out + begin :][:count] = sums.astype(np.int32)

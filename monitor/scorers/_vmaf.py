@@ -107,10 +107,10 @@ def _measure_vif(features: VmafFeatures, pair: FramePair, limits: tuple[float, .
     return [tuple(sums.ratio for sums in scales) for scales in of_limits]
 
 
-def _measure_adm(_: VmafFeatures, pair: FramePair, views: tuple[View, ...]) -> Sequence[Adm]:
+def _measure_adm(features: VmafFeatures, pair: FramePair, views: tuple[View, ...]) -> Sequence[Adm]:
     from monitor.kernels.adm import adm
 
-    return adm(pair.distorted.luma, pair.reference.luma, pair.format.bit_depth, views)
+    return adm(pair.distorted.luma, pair.reference.luma, pair.format.bit_depth, views, features.rooms)
 
 
 def _measure_cambi(features: VmafFeatures, pair: FramePair, settings: tuple[CambiSettings, ...]) -> Sequence[float]:

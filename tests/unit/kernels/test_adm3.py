@@ -2,15 +2,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.kernels.adm import adm
+from monitor.kernels.adm_separation import EXACT, separate, separate_first
+from monitor.kernels.compiler import kernel
+from monitor.kernels.rooms import Rooms
 from monitor.kernels.settings import BLENDED, View
 from tests.unit.kernels import naive_vmaf
 from tests.unit.kernels.planes import plane_of, planes
 
-LIMITS = st.sampled_from([1.0, 100.0])
+LIMITS = st.sampled_from([1.0, 1.2, 7.0, 100.0])
 VIEWS = [
     View(additive=True),
     View(1.0),
@@ -55,3 +60,58 @@ def test_what_adm3_is_made_of() -> None:
     assert found.adm3() == (found.adm2 + 1 - found.aim) / 2
     assert found.adm3(1.0) == found.adm2
     assert found.adm3(0.0, 0.5) == max(1 - found.aim, 0.5)
+
+
+@pytest.mark.parametrize("limit", [1.0, 1.2, 100.0])
+@pytest.mark.parametrize("depth", [8, 10, 16])
+def test_coefficients_as_large_as_they_get(depth: int, limit: float) -> None:
+    sign = np.array([-1, -1, 1, -1])  # that of the high-pass taps
+    peak = (1 << depth) - 1
+    shape = np.outer(np.tile(sign, 20), np.tile(sign, 25)) > 0
+    reference = (shape * peak).astype(np.uint8 if depth == 8 else np.uint16)
+    assert max(abs(band).max() for band in naive_vmaf.bands(reference, depth)[0].values()) >= 1 << EXACT
+    for distorted in (plane_of("photo", 80, 100, depth, 1), reference // 3 * 2, peak - reference):
+        (found,), expected = (
+            adm(distorted, reference, depth, [View(limit, additive=True)]),
+            naive_vmaf.adm(distorted, reference, depth, limit),
+        )
+        assert (found.adm2, found.aim) == (expected["integer_adm2"], expected["integer_aim"])
+
+
+def test_working_room_may_have_been_used_before() -> None:
+    rooms = Rooms()
+    for depth, views in ((8, VIEWS), (10, VIEWS[:1]), (8, VIEWS[:1])):
+        for kind in ("noise", "peak", "photo", "black"):
+            distorted, reference = plane_of(kind, 90, 111, depth, 1), plane_of("photo", 90, 111, depth, 2)
+            for _ in range(2):
+                assert adm(distorted, reference, depth, views, rooms) == adm(distorted, reference, depth, views)
+
+
+@kernel()
+def _separated(room: Any, count: int, limit: float, whole: bool) -> int:
+    size = 3 * room.shape[1]
+    if whole:
+        return separate_first(room, count, 0, 0, size, 2 * size, 3 * size, int(limit))  # type: ignore[no-any-return]
+    separate(room, count, 0, size, 2 * size, 3 * size, limit)
+    return 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 31), LIMITS, st.integers(1, 70), st.integers(0, 2**32))
+def test_separation_of_any_coefficients(bits: int, limit: float, count: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    room = np.zeros((12, 80), np.int32)
+    largest = 2.1e9 * 2.0 ** (bits - 31)  # as large as coefficients get
+    o = rng.uniform(-1, 1, (3, count)) * largest * rng.choice([0.0, 1e-4, 1.0, 1.0], (1, count))
+    t = np.clip(o * rng.choice([-1.0, 0.5, 1.0, 1.3, 50.0], (1, count)) + rng.normal(0, 3, (3, count)), -2.1e9, 2.1e9)
+    room[:3, :count], room[3:6, :count] = o, t
+    o, t = (dict(zip("hvd", room[first : first + 3, :count].astype(np.int64), strict=True)) for first in (0, 3))
+    kept = np.array(naive_vmaf.restored(o, t, limit))
+    small = bits <= EXACT + 1 and limit == int(limit) and np.abs(room).max() < 1 << 15
+    for whole in (False, True)[: 1 + small]:
+        room[6:] = 0
+        again = _separated(room, count, limit, whole)
+        assert (again > 0) == (whole and np.abs(room[:3]).max() >= 1 << EXACT)
+        if not again:
+            np.testing.assert_array_equal(room[6:9, :count], kept)
+            np.testing.assert_array_equal(room[9:, :count], room[3:6, :count] - kept)

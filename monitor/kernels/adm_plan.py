@@ -1,0 +1,224 @@
+"""What ADM's loop over the rows of a level has to know: fixed point, what counts, and where things are in its room."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.kernels.wavelet import HIGH_LINE, MARGIN
+
+LEVELS = 4
+
+LINE = 0
+"""The room's row where those of the wavelet's vertical pass begin."""
+BANDS = 2 * HIGH_LINE
+"""Bands h, v and d of the reference, then of the distorted picture."""
+THRESHOLD = BANDS + 6
+PARTS = THRESHOLD + 1
+"""For each limit and for even rows and odd ones: what is left of the bands, then what was added to them."""
+PARTS_ROWS = 6
+NEIGHBOURS, CENTRES = 3, 2
+"""Rows for each look: what three rows add to their neighbours' threshold; what even rows and odd ones add to their own."""
+
+WIDEST = 16
+"""Numbers that are written beyond the end of a row at most."""
+
+Range = tuple[int, int]
+"""From, and up to."""
+
+
+class Arithmetic(NamedTuple):
+    """Fixed point of one level. Triples are of the bands h, v and d."""
+
+    down: int
+    """Shift after the vertical wavelet pass, at levels 1 to 3."""
+    across: int
+    """Shift after the horizontal one."""
+    threshold_shift: tuple[int, int, int]
+    """From the scale of thresholds to that of signals, at level 0."""
+    square_shift: tuple[int, int, int]
+    row_shift: tuple[int, int, int]
+    """Subtracted from log2 of the width: the rounding of each cube."""
+    scale: tuple[int, int, int]
+    """Binary digits of the sum of cubes, but for its rounding."""
+    reference_shift: int
+    """Of squares in the denominator."""
+    reference_scale: int
+
+
+def _first(bit_depth: int) -> Arithmetic:
+    return Arithmetic(
+        down=bit_depth,
+        across=16,
+        threshold_shift=(10, 10, 12),
+        square_shift=(29, 29, 30),
+        row_shift=(4, 4, 3),
+        scale=(52, 52, 57),
+        reference_shift=0,
+        reference_scale=18,
+    )
+
+
+def _finer(level: int) -> Arithmetic:
+    return Arithmetic(
+        down=(0, 16, 16)[level - 1],
+        across=(15, 16, 15)[level - 1],
+        threshold_shift=(0, 0, 0),
+        square_shift=(30, 30, 30),
+        row_shift=(0, 0, 0),
+        scale=((45, 39, 36)[level - 1],) * 3,
+        reference_shift=(31, 30, 31)[level - 1],
+        reference_scale=(32, 27, 23)[level - 1],
+    )
+
+
+class Plan(NamedTuple):
+    """Of one level."""
+
+    depth: int
+    """Bits of the samples; 0 at levels 1 to 3."""
+    down: int
+    """Shift after the wavelet's vertical pass."""
+    across: int
+    source_width: int
+    source_begin: int
+    """First column that the vertical pass is made of."""
+    source_count: int
+    height: int
+    """Of the bands."""
+    width: int
+    first: int
+    """First row that is made."""
+    last: int
+    """First row that is not made any more."""
+    begin: int
+    """First column that is made."""
+    columns: int
+    """How many are made."""
+    top: int
+    """First row that counts."""
+    bottom: int
+    left: int
+    right: int
+    neighbours: int
+    """The room's row where those begin that are for each look."""
+    approximation: int
+    """The row where that of the reference begins, the next level's input; that of the distorted picture follows it."""
+    rows: int
+    """Shift of the sums of a row."""
+    reference_square: int
+    """Shift of the squares of the reference."""
+    reference_cubes: int
+    reference_rows: int
+
+
+class Stage(NamedTuple):
+    """One level: its plan and what is made of its sums."""
+
+    plan: Plan
+    shifts: NDArray[np.int64]
+    """Of thresholds, squares and cubes, each for the bands h, v and d: (3, 3)."""
+    area: int
+    """How many places count."""
+    smallest: float
+    """What bands have to add up to at least, to be more than 0."""
+    units: tuple[float, ...]
+    """Of the sums of cubes of h, v and d."""
+    reference_unit: float
+    """Of those of the reference."""
+
+    @property
+    def room(self) -> tuple[int, int]:
+        """Rows and columns of the room that the level needs."""
+        return self.plan.approximation + 2 * self.plan.height, -(-(self.plan.width + 2 * MARGIN + WIDEST) // 16) * 16
+
+
+def _counted(size: int) -> Range:
+    """All but a tenth at each end."""
+    margin = max(int(0.1 * size - 0.5), 0)
+    return margin, size - margin
+
+
+def _made(sizes: Sequence[int], counted: Sequence[Range]) -> list[Range]:
+    """What of each level's bands is made: what counts and its neighbours, and what the levels below are made of."""
+    made: list[Range] = []
+    for size, (begin, end) in zip(reversed(sizes), reversed(counted), strict=True):
+        first, last = begin - 1, end + 1
+        if made:
+            first, last = min(first, 2 * made[0][0] - 1), max(last, 2 * made[0][1] + 1)
+        made.insert(0, (max(first, 0), min(last, size)))
+    return made
+
+
+def _log2(value: float) -> int:
+    return math.ceil(math.log2(value))
+
+
+def stages(height: int, width: int, bit_depth: int, limits: int, looks: int) -> list[Stage]:
+    """The levels of pictures of a size, finest first.
+
+    Args:
+        height: Of the pictures.
+        width: Likewise.
+        bit_depth: Of their samples.
+        limits: How many gain limits there are.
+        looks: How many sums over the bands are wanted.
+    """
+    sizes = [(height, width)]
+    for _ in range(LEVELS):
+        sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
+    rows, columns = zip(*sizes, strict=True)
+    row_windows, column_windows = ([_counted(size) for size in of[1:]] for of in (rows, columns))
+    made_rows, made_columns = _made(rows[1:], row_windows), _made(columns[1:], column_windows)
+    made = []
+    for level in range(LEVELS):
+        arithmetic = _first(bit_depth) if level == 0 else _finer(level)
+        height, width = sizes[level + 1]
+        (top, bottom), (left, right) = row_windows[level], column_windows[level]
+        (first, last), (begin, end) = made_rows[level], made_columns[level]
+        begin -= begin % MARGIN  # rows of vectors then begin at multiples of their size
+        source_width = columns[level]
+        source_begin, source_end = max(2 * begin - 1, 0), min(2 * end + 1, source_width)
+        area = (bottom - top) * (right - left)
+        of_rows, of_reference_rows = _log2(height), _log2(bottom - top) if level else max(0, _log2(area) - 20)
+        of_cubes = [math.ceil(math.log2(width) - less) for less in arithmetic.row_shift]
+        of_reference_cubes = _log2(right - left) if level else 0
+        plan = Plan(
+            depth=bit_depth if level == 0 else 0,
+            down=arithmetic.down,
+            across=arithmetic.across,
+            source_width=source_width,
+            source_begin=source_begin,
+            source_count=source_end - source_begin,
+            height=height,
+            width=width,
+            first=first,
+            last=last,
+            begin=begin,
+            columns=end - begin,
+            top=top,
+            bottom=bottom,
+            left=left,
+            right=right,
+            approximation=PARTS + 2 * PARTS_ROWS * limits + (NEIGHBOURS + CENTRES) * looks,
+            neighbours=PARTS + 2 * PARTS_ROWS * limits,
+            rows=of_rows,
+            reference_square=arithmetic.reference_shift,
+            reference_cubes=of_reference_cubes,
+            reference_rows=of_reference_rows,
+        )
+        made.append(
+            Stage(
+                plan,
+                np.array([arithmetic.threshold_shift, arithmetic.square_shift, of_cubes], np.int64),
+                area,
+                1e-10 * (width * height) / (1920 * 1080),
+                tuple(2.0 ** -(scale - cubes - of_rows) for scale, cubes in zip(arithmetic.scale, of_cubes, strict=True)),
+                2.0 ** -(arithmetic.reference_scale - of_reference_cubes - of_reference_rows),
+            )
+        )
+    return made
