@@ -102,6 +102,9 @@ class FramePair:
     reference: Frame
     encoded: VideoFormat | None = None
     """What the distorted frame was before it was brought into the reference's format; ``None`` where it was not."""
+    company: tuple[Frame, ...] = ()
+    """All distorted frames, this one among them, that are scored beside the same reference frame at the same time; empty
+    where nothing but this pair is known. What depends on the reference can be measured once for all of them."""
 
     @property
     def index(self) -> int:
