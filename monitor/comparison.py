@@ -57,6 +57,8 @@ class Encode:
     paired: int = field(default=0, init=False)
     formats: dict[tuple[VideoFormat, VideoFormat], VideoFormat | None] = field(default_factory=dict, init=False)
     """Formats of its frames and of their reference frames, and what both were brought into; ``None`` where that can't be."""
+    partners: dict[int, Fraction] = field(default_factory=dict, init=False)
+    """When the reference frames are shown that its frames were paired with, by index."""
     _last: int | None = field(default=None, init=False)
     """Position of the last pair's reference frame."""
     _following: Frame | None = field(default=None, init=False)
@@ -109,6 +111,7 @@ class Encode:
             self.formats[formats] = None
             self.panel.refuse(error)
             return None
+        self.partners[frame.index] = found.pts
         encoded = frame.format if frame.format != target else None
         if frame.duration >= found.duration * SLOWER > 0:  # metrics see the reference at the encode's frame rate
             return FramePair(converted, replace(shown, pts=frame.pts, duration=frame.duration), encoded)
@@ -190,6 +193,7 @@ class Comparison:
         threads: Decoder threads for each file.
         watch: Told every frame of the reference.
         progress: Told the reference time reached, after each frame of each encode; what it raises ends the comparison.
+        beyond: Seconds of the reference to read on, for ``watch`` alone, after the last encode has ended.
     """
 
     reference: EncodedSegment
@@ -199,6 +203,7 @@ class Comparison:
     retime: Retime = as_they_are
     watch: Callable[[Frame], None] = lambda _frame: None
     progress: Callable[[Fraction], None] = lambda _moment: None
+    beyond: Fraction = Fraction(0)
     decoded: DecodedSegment | None = field(default=None, init=False)
     """The pass over the reference, with its facts."""
 
@@ -213,6 +218,7 @@ class Comparison:
             reference = ReferenceFrames(self.retime(watched(self.decoded, self.watch)), self.convert, self._passed)
             readers = [encode.frames(stack, self.threads) for encode in self.encodes]
             waiting: list[tuple[Fraction, int, Frame]] = []
+            moment = Fraction(0)
             for order, reader in enumerate(readers):
                 _read(reader, order, waiting)
             while waiting:
@@ -223,6 +229,7 @@ class Comparison:
                 _read(readers[order], order, waiting)
             for encode in self.encodes:
                 encode.finish(reference)
+            reference.at(moment + self.beyond, Fraction(0))
 
     def _passed(self, frame: Frame, position: int) -> None:
         for encode in self.encodes:

@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from monitor.errors import ConfigError, UnsupportedFormat
+from monitor.retiming import EARLY
 from monitor.sampling import Jittered, create_sampler
 from monitor.sources.mismatch import check_samples, check_scan
 from monitor.sources.scaling import Converter, common_format
@@ -62,6 +63,11 @@ class Settings:
         """
         self.sampler("")
         Converter(self.scaling)
+
+    @property
+    def early(self) -> Fraction:
+        """How much later than at a moment a frame may come and be the one shown then, seconds."""
+        return EARLY / self.rate if self.rate is not None else Fraction(0)
 
     def match(self, distorted: VideoFormat, reference: VideoFormat) -> None:
         """Refuse two videos that can't be compared.

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from monitor.aggregation import pool_segment
-from monitor.alignment.tracking import Track, Tracker
+from monitor.alignment.tracking import REACH_SECONDS, Track, Tracker
 from monitor.comparison import Comparison, Encode
 from monitor.errors import CannotAlign, SourceError, UnsupportedFormat, VqmonError
 from monitor.facts import completed
@@ -29,7 +29,7 @@ from monitor.sources.scaling import Converter
 from monitor.types import Segment, SegmentResult, Sync
 from pipelines.compare_settings import Settings
 from pipelines.comparison_flags import Seen, flags_of
-from pipelines.files import FileScores, Progress, nothing, silent
+from pipelines.files import FileScores, Pairs, Progress, nothing, silent
 from pipelines.following import Follower
 from pipelines.syncing import find_offset
 from pipelines.warmup import compile_kernels
@@ -184,6 +184,7 @@ class _Work:
                 retime=self._retime,
                 watch=partial(_tell, [follower.see, *(tracker.reference for tracker in trackers)]),
                 progress=lambda moment: self.progress(moment, end),
+                beyond=Fraction(REACH_SECONDS) if self.settings.frames is None else Fraction(0),
             ).run()
             seconds = monotonic() - began - sum(encode.panel.preparing_seconds for encode in encodes)
         return [
@@ -248,10 +249,11 @@ class _Work:
         if not result.scores:
             return Compared(side.path, error=nothing(side.path, flags))
         compared = next((target for target in encode.formats.values() if target is not None), result.segment.format)
+        pairs = Pairs(encode.partners, encode.formats, self.settings.scaling, side.moments, self.settings.early)
         sync = completed_sync(side.sync, track, self.original.decoding.frame_rate if self.original.decoding else 0.0)
         return Compared(
             side.path,
-            FileScores(side.path, self.original.path, tuple(self.metrics), result, tuple(flags), sync, compared),
+            FileScores(side.path, self.original.path, tuple(self.metrics), result, tuple(flags), sync, compared, pairs),
         )
 
     def _is_followed(self, encode: Encode) -> bool:

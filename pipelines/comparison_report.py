@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -230,7 +231,7 @@ def _line(frames: Sequence[Score], scores: FileScores) -> Mapping[str, Sequence[
 def _ms(score: Score, scores: FileScores) -> int:
     """When the reference shows a frame, in milliseconds, so that files with different offsets share an axis."""
     offset = scores.sync.offset if scores.sync is not None else 0.0
-    return round(1000 * (float(score.pts) + offset))
+    return round(1000 * float(scores.pairs.moments.get(score.index, score.pts + Fraction(offset))))
 
 
 def _data_url(jpeg: bytes) -> str:

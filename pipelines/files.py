@@ -40,6 +40,22 @@ class Flag(NamedTuple):
     """Whether the numbers say something else than the quality of the picture."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """How frames of a file came to stand beside frames of its reference: what it takes to show them again."""
+
+    partners: Mapping[int, Fraction] = field(default_factory=dict)
+    """When the reference frame is shown that a frame was compared with, by the frame's index."""
+    formats: Mapping[tuple[VideoFormat, VideoFormat], VideoFormat | None] = field(default_factory=dict)
+    """What frames of the file and of the reference were brought into, by their own formats; ``None`` where that can't be."""
+    scaling: str = "bicubic"
+    """By which interpolation."""
+    moments: Mapping[int, Fraction] = field(default_factory=dict)
+    """When the reference shows what single frames show, by index, where their own times do not say it."""
+    early: Fraction = Fraction(0)
+    """How much later than at a moment a frame may come and be the one shown then; seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileScores:
     """What one file scored."""
@@ -53,6 +69,8 @@ class FileScores:
     """How the frames were paired; ``None`` without a reference."""
     format: VideoFormat | None = None
     """Of the pictures that were scored: the reference's, or the file's own where it stands alone."""
+    pairs: Pairs = field(default_factory=Pairs)
+    """Empty without a reference."""
 
     @property
     def valid(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -29,9 +29,6 @@ log = logging.getLogger(__name__)
 APART_SECONDS = Fraction(1)
 """Least time between two frames that are shown: neighbours look alike."""
 
-TOLERANCE_SECONDS = Fraction(1, 50)
-"""How far from its time a frame may be where the stream does not say how long it lasts."""
-
 MAX_WIDTH = 960
 """Widest picture, in samples."""
 
@@ -44,9 +41,6 @@ SHARE = 98.0
 """Percentile of the differences that the map has to have a colour for: a few larger ones may not darken all the rest."""
 
 MAP_COLOURS = cv2.COLORMAP_INFERNO
-
-ReferenceTime = Callable[["Score"], Fraction]
-"""Presentation time of the reference frame that a frame was compared with."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +83,6 @@ def decode_worst(
     *,
     higher_is_better: bool,
     count: int = 4,
-    reference_time: ReferenceTime | None = None,
 ) -> list[WorstFrames]:
     """Decode the worst frames of files again; only what lies between the key frame before and each of them is read.
 
@@ -98,8 +91,6 @@ def decode_worst(
         feature: What to judge frames by.
         higher_is_better: Its direction.
         count: Frames of each file.
-        reference_time: When the reference shows what a frame of a file shows; its own time and the file's offset where
-            ``None``.
 
     Returns:
         One for each file. The difference maps of all of them have the same scale.
@@ -107,7 +98,7 @@ def decode_worst(
     found: list[tuple[list[tuple[Score, Frame, Frame]], str]] = []
     for scores in files:
         chosen = choose(Pooled(scores.result).frames(feature), higher_is_better=higher_is_better, count=count)
-        found.append(_pairs(scores, chosen, reference_time))
+        found.append(decode_pairs(scores, chosen))
     differences = [[difference(distorted, reference) for _, distorted, reference in pairs] for pairs, _ in found]
     full_scale = _full_scale([each for several in differences for each in several])
     return [
@@ -122,24 +113,33 @@ def decode_worst(
     ]
 
 
-def _pairs(
-    scores: FileScores, chosen: Sequence[Score], reference_time: ReferenceTime | None
-) -> tuple[list[tuple[Score, Frame, Frame]], str]:
-    """Chosen frames beside their reference frames, both in the reference's format; and why some are missing."""
+def decode_pairs(scores: FileScores, chosen: Sequence[Score]) -> tuple[list[tuple[Score, Frame, Frame]], str]:
+    """Frames of a file beside their reference frames, both as they were scored, to the sample; and why some are missing.
+
+    Args:
+        scores: Of the file.
+        chosen: One score of each frame.
+
+    Returns:
+        Each score with its distorted and its reference frame, as far as they can be decoded again; and why not all could.
+    """
     if scores.reference is None:
         return [], "there is no reference"
-    offset = Fraction(scores.sync.offset).limit_denominator(1_000_000) if scores.sync is not None else Fraction(0)
-    when = reference_time or (lambda score: score.pts + offset)
-    converter = Converter()
+    how = scores.pairs
+    converters = Converter(how.scaling), Converter()
     pairs: list[tuple[Score, Frame, Frame]] = []
     try:
         with _reader(scores.path) as distorted, _reader(scores.reference) as reference:
             for score in chosen:
-                frame = frame_at(distorted, score.pts)
-                beside = frame_at(reference, when(score))
-                if frame is None or beside is None:
+                partner = how.partners.get(score.index)
+                if partner is None:
+                    continue  # a metric without a reference looked at it
+                frame, beside = frame_at(distorted, score.pts, how.early), frame_at(reference, partner, how.early)
+                target = how.formats.get((frame.format, beside.format)) if frame is not None and beside is not None else None
+                if frame is None or beside is None or target is None:
                     return pairs, f"frame {score.index} could not be decoded again"
-                pairs.append((score, converter.convert(frame, beside.format), beside))
+                one, other = (made.convert(each, target) for made, each in zip(converters, (frame, beside), strict=True))
+                pairs.append((score, one, other))
     except VqmonError as error:
         log.warning("no picture of the worst frames: %s", error)
         return pairs, str(error)
@@ -147,20 +147,26 @@ def _pairs(
 
 
 def _reader(path: str) -> SeekingReader:
-    return FileSegment(path, datetime.now(UTC), path).seeking(threads=0)
+    return FileSegment(path, datetime.now(UTC), path).seeking(threads=0, exact=True)
 
 
-def frame_at(reader: SeekingReader, moment: Fraction) -> Frame | None:
-    """The frame nearest to ``moment``, at most its own duration (or ``TOLERANCE_SECONDS``) away; ``None`` where none is."""
-    nearest: Frame | None = None
+def frame_at(reader: SeekingReader, moment: Fraction, early: Fraction = Fraction(0)) -> Frame | None:
+    """The frame that begins at ``moment``; ``None`` where there is none.
+
+    Args:
+        reader: Of the file.
+        moment: Seconds.
+        early: Above 0 where the moment is a tick of another clock: the frame that is shown then, which begins at most so
+            many seconds later.
+    """
+    found: Frame | None = None
     for frame in reader.frames(moment):
-        if nearest is None or abs(frame.pts - moment) < abs(nearest.pts - moment):
-            nearest = frame
-        elif frame.pts > moment:
-            break
-    if nearest is None or abs(nearest.pts - moment) > max(nearest.duration, TOLERANCE_SECONDS):
-        return None
-    return nearest
+        if frame.pts > moment + early:
+            return found if early or (found is not None and found.pts == moment) else None
+        found = frame
+    if found is None or found.pts == moment:
+        return found
+    return found if early and moment < found.pts + found.duration else None
 
 
 def difference(distorted: Frame, reference: Frame) -> NDArray[np.float32]:

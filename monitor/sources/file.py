@@ -93,9 +93,9 @@ class FileSegment:
         )
         return self.decoding
 
-    def seeking(self, *, threads: int = 1) -> SeekingReader:
+    def seeking(self, *, threads: int = 1, exact: bool = False) -> SeekingReader:
         """A reader of any part of the file; a context manager, which raises as ``decode``."""
-        return SeekingReader(self._opened, shown(self.path), threads=threads)
+        return SeekingReader(self._opened, shown(self.path), threads=threads, exact=exact)
 
     def announced(self) -> Fraction | None:
         """Duration in seconds that the container writes down for its video; ``None`` where it does not.

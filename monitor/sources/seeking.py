@@ -28,21 +28,28 @@ class SeekingReader:
 
     Time zero is the first frame. A file without timestamps (a bare H.264 stream) is read from its start each time. Only the
     latest of the iterators that it gives is valid. Frames are as ``SegmentDecoding`` gives them; their index counts from
-    where reading began. Where the decoder can leave out its deblocking filter it does, which saves a fifth of the time: good
-    enough for signatures, not for scores.
+    where reading began.
 
     Args:
         open_file: Opens the file, at its start.
         label: Name of the file, for messages.
         threads: Decoder threads.
+        exact: Whether the decoder is to filter what it decoded, as it does for scores. Leaving the deblocking out where it
+            can saves a fifth of the time and is good enough for signatures.
     """
 
     def __init__(
-        self, open_file: Callable[[], tuple[av.container.InputContainer, VideoStream]], label: str, *, threads: int = 1
+        self,
+        open_file: Callable[[], tuple[av.container.InputContainer, VideoStream]],
+        label: str,
+        *,
+        threads: int = 1,
+        exact: bool = False,
     ) -> None:
         self._open_file = open_file
         self._label = label
         self._threads = threads
+        self._exact = exact
         self._origin = Fraction(0)
         self._length: Fraction | None = None
         self._timed = False
@@ -148,7 +155,8 @@ class SeekingReader:
     def _open(self) -> None:
         self._container, self._stream = self._open_file()
         self._context = self._stream.codec_context
-        self._context.options = {"skip_loop_filter": "all"}
+        if not self._exact:
+            self._context.options = {"skip_loop_filter": "all"}
         self._context.thread_count = self._threads
         self._context.thread_type = "AUTO" if self._threads != 1 else "NONE"
         self._time_base = Fraction(self._stream.time_base) if self._stream.time_base else Fraction(1, 90_000)

@@ -10,7 +10,7 @@ import pytest
 from monitor.comparison import Comparison, Encode
 from monitor.panel import Panel
 from monitor.scorers import create_all
-from monitor.types import Frame
+from monitor.types import Frame, FramePair
 from tests.unit.test_neighbours import FORM, Cut, picture
 
 NTSC = Fraction(30_000, 1001)
@@ -74,6 +74,17 @@ def test_where_the_reference_has_a_gap_nothing_is_paired() -> None:
     assert values == [60.0] * 47
 
 
+@pytest.mark.parametrize(("beyond", "seen"), [(Fraction(0), 21), (Fraction(2, 5), 31), (Fraction(9), 50)])
+def test_the_reference_is_watched_on_after_the_last_frame(beyond: Fraction, seen: int) -> None:
+    frames, watched = shown(list(range(50)), Fraction(25)), list[int]()
+    panel = Panel("file", create_all([("psnr", {})]))
+    encode = Encode(Cut(frames[:20]), panel, lambda frame, _: frame)
+    watch = lambda frame: watched.append(frame.index)  # noqa: E731
+    Comparison(Cut(frames), [encode], lambda frame, _: frame, watch=watch, beyond=beyond).run()
+    assert len(watched) == seen
+    assert encode.partners == {index: frames[index].pts for index in range(20)}
+
+
 @pytest.mark.parametrize("lost", [7, -7])
 def test_an_offset_puts_the_same_pictures_together(lost: int) -> None:
     whole = list(range(50))
@@ -91,3 +102,35 @@ def test_single_frames_can_be_put_elsewhere() -> None:
     encode = Encode(Cut(distorted), panel, lambda frame, _: frame, moments=moments)
     Comparison(Cut(reference), [encode], lambda frame, _: frame).run()
     assert [score.value for score in panel.scores] == [60.0] * 29
+
+
+class Pairs(Panel):
+    """Keeps the pairs that it is given."""
+
+    seen: list[FramePair | None]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.seen = []
+
+    def put(self, frame: Frame, pair: FramePair | None) -> None:
+        assert pair is None or pair.distorted is frame
+        self.seen.append(pair)
+
+
+def test_pairs_of_one_reference_frame_know_of_each_other() -> None:
+    whole = shown(list(range(8)), Fraction(25))
+    others = [*whole[:3], *whole[4:]], shown([0, 2, 4, 6], Fraction(25, 2)), shown([9] * 8, Fraction(7))
+    panels = [Pairs(str(number), ()) for number in range(4)]
+    encodes = [
+        Encode(Cut(frames), panel, lambda frame, _: frame) for frames, panel in zip((whole, *others), panels, strict=True)
+    ]
+    Comparison(Cut(whole), encodes, lambda frame, _: frame).run()
+    for index, pair in enumerate(panels[0].seen):
+        assert pair is not None
+        with_it = [frame for frames in (whole, *others) for frame in frames if frame.pts == whole[index].pts]
+        assert [id(frame.luma) for frame in pair.company] == [id(frame.luma) for frame in with_it]
+        for panel in panels[1:]:
+            for other in panel.seen:
+                if other is not None and other.distorted.pts == pair.distorted.pts:
+                    assert [*map(id, other.company)] == [*map(id, pair.company)]

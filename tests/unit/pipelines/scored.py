@@ -10,7 +10,7 @@ from fractions import Fraction
 from monitor.aggregation import pool_segment
 from monitor.scorers import feature
 from monitor.types import Score, Segment, SegmentResult, Sync, VideoFormat
-from pipelines.files import FileScores, Flag
+from pipelines.files import FileScores, Flag, Pairs
 
 FORM = VideoFormat(320, 192, "yuv420p", chroma_width=160, chroma_height=96)
 
@@ -26,6 +26,7 @@ def scores(
     sync: Sync | None = None,
     rate: int = 25,
     score_seconds: float = 0.5,
+    formats: Mapping[tuple[VideoFormat, VideoFormat], VideoFormat] | None = None,
 ) -> FileScores:
     """What one file scored: by feature, a value for each frame (``None`` where it has none)."""
     values = values if values is not None else {"psnr_y": (40.5, 38.25), "ssim": (None, 0.9)}
@@ -50,10 +51,12 @@ def scores(
         codec="h264",
         frame_rate=float(rate),
     )
+    offset = Fraction(sync.offset).limit_denominator(1_000_000) if sync is not None else Fraction(0)
+    pairs = Pairs({index: Fraction(index, rate) + offset for index in range(count)}, formats or {})
     models = {name: feature(name)[0].model for name in values}
     result = SegmentResult(facts, pool_segment(facts, frames, models), frames, score_seconds)
     specs = tuple(dict.fromkeys(feature(name)[0] for name in values))
-    return FileScores(path, reference, specs, result, tuple(flags), sync, FORM)
+    return FileScores(path, reference, specs, result, tuple(flags), sync, FORM, pairs)
 
 
 def spoilt(file: FileScores, name: str = "misaligned", detail: str = "two frames late") -> FileScores:

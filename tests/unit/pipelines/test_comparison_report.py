@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +114,13 @@ def test_pictures_that_can_not_be_had_are_missed_and_that_is_said(tmp_path: Path
     html = spelt(page(tmp_path, *files(), pictures=None))
     assert "data:image/jpeg" not in html
     assert "a.mp4: not all of the worst frames are shown: a.mp4: no such file." in html
+
+
+def test_charts_show_realigned_frames_when_the_reference_does(tmp_path: Path) -> None:
+    file = scores(values={"vmaf": [80.0] * 4}, sync=Sync(0.08, 2, "content"))
+    moved = replace(file, pairs=replace(file.pairs, moments={2: Fraction(5, 25), 3: Fraction(6, 25)}))
+    [chart] = drawn(page(tmp_path, moved))["features"]
+    assert chart["lines"][0]["ms"] == [80, 120, 200, 240]
 
 
 def test_without_pictures_there_is_no_place_for_them(tmp_path: Path) -> None:

@@ -34,6 +34,19 @@ def film(path: Path, levels: Sequence[int], *, size: tuple[int, int] = (128, 64)
     return path
 
 
+def grey(width: int, height: int) -> VideoFormat:
+    """What a film's frames are decoded to."""
+    return VideoFormat(width, height, "yuv420p", chroma_width=width // 2, chroma_height=height // 2)
+
+
+def beside(
+    distorted: Path, reference: Path, values: Sequence[float], *, sync: Sync | None = None, sizes: Sequence[VideoFormat] = ()
+) -> FileScores:
+    """Made up scores of two films."""
+    own, other = sizes or (grey(128, 64), grey(128, 64))
+    return scores(str(distorted), {"vmaf": values}, reference=str(reference), sync=sync, formats={(own, other): other})
+
+
 def decoded(jpeg: bytes) -> np.ndarray:
     return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
 
@@ -72,7 +85,7 @@ def compared(folder: Path, *, b_frames: int = 0, offset_frames: int = 0, referen
     values = [90.0] * (75 - offset_frames)
     values[13], values[47] = 5.0, 7.0
     sync = Sync(offset_frames / RATE, offset_frames, "content")
-    return scores(str(folder / "dist.mp4"), {"vmaf": values}, reference=str(folder / reference), sync=sync)
+    return beside(folder / "dist.mp4", folder / reference, values, sync=sync)
 
 
 @pytest.mark.parametrize(("b_frames", "offset_frames"), [(0, 0), (3, 0), (3, 7)])
@@ -86,18 +99,11 @@ def test_the_very_frames_are_shown_beside_those_of_the_reference(tmp_path: Path,
         assert shown(shot.distorted) == pytest.approx(level + 10, abs=0.9)
 
 
-def test_a_frame_may_be_shown_at_another_time_than_its_own(tmp_path: Path) -> None:
-    file = compared(tmp_path)
-    [worst] = decode_worst(
-        [file], "vmaf", higher_is_better=True, count=1, reference_time=lambda score: score.pts + Fraction(3, RATE)
-    )
-    assert shown(worst.frames[0].reference) == pytest.approx(LEVELS[16], abs=0.9)
-
-
 def test_pictures_of_another_size_are_brought_to_that_of_the_reference(tmp_path: Path) -> None:
     film(tmp_path / "ref.mp4", [100] * 5, size=(1280, 96))
     film(tmp_path / "dist.mp4", [110] * 5, size=(64, 32))
-    file = scores(str(tmp_path / "dist.mp4"), {"vmaf": [5.0] * 5}, reference=str(tmp_path / "ref.mp4"))
+    sizes = grey(64, 32), grey(1280, 96)
+    file = beside(tmp_path / "dist.mp4", tmp_path / "ref.mp4", [5.0] * 5, sizes=sizes)
     [worst] = decode_worst([file], "vmaf", higher_is_better=True, count=1)
     shapes = {
         decoded(each).shape for each in (worst.frames[0].reference, worst.frames[0].distorted, worst.frames[0].difference)
@@ -110,7 +116,7 @@ def test_difference_maps_of_all_files_have_one_scale(tmp_path: Path) -> None:
     files = []
     for name, level in (("near", 102), ("far", 140)):
         film(tmp_path / f"{name}.mp4", [level] * 5)
-        files.append(scores(str(tmp_path / f"{name}.mp4"), {"vmaf": [5.0] * 5}, reference=str(tmp_path / "ref.mp4")))
+        files.append(beside(tmp_path / f"{name}.mp4", tmp_path / "ref.mp4", [5.0] * 5))
     near, far = decode_worst(files, "vmaf", higher_is_better=True, count=1)
     assert near.frames[0].full_scale == far.frames[0].full_scale == 64.0  # the smallest power of two above 40
     brightness = [decoded(each.frames[0].difference).mean() for each in (near, far)]
@@ -119,7 +125,7 @@ def test_difference_maps_of_all_files_have_one_scale(tmp_path: Path) -> None:
 
 def test_where_nothing_differs_the_map_is_black(tmp_path: Path) -> None:
     film(tmp_path / "ref.mp4", [100] * 5)
-    file = scores(str(tmp_path / "ref.mp4"), {"vmaf": [99.0] * 5}, reference=str(tmp_path / "ref.mp4"))
+    file = beside(tmp_path / "ref.mp4", tmp_path / "ref.mp4", [99.0] * 5)
     [worst] = decode_worst([file], "vmaf", higher_is_better=True, count=1)
     assert decoded(worst.frames[0].difference).mean() < 3
     assert worst.frames[0].full_scale == 8.0  # 32 times at most
