@@ -80,12 +80,12 @@ class Encode:
         except SourceError as error:
             self.error = error
 
-    def put(self, frame: Frame, found: Frame | None, reference: ReferenceFrames) -> None:
-        """Score a frame beside its reference frame, where it has one."""
+    def pair(self, frame: Frame, found: Frame | None, reference: ReferenceFrames) -> FramePair | None:
+        """A frame beside its reference frame, where it has one that it can be compared with."""
         self.sampled += 1
         pair = self._pair(frame, found, reference) if found is not None else None
-        self.panel.put(frame, pair)
         self.paired += pair is not None
+        return pair
 
     def pass_by(self, frame: Frame, position: int) -> None:
         """Take note of a reference frame that was read."""
@@ -222,11 +222,16 @@ class Comparison:
             for order, reader in enumerate(readers):
                 _read(reader, order, waiting)
             while waiting:
-                moment, order, frame = heapq.heappop(waiting)
-                found = reference.at(moment, frame.duration)
-                self.encodes[order].put(frame, found, reference)
-                self.progress(moment)
-                _read(readers[order], order, waiting)
+                due = _due(waiting)
+                pairs = [
+                    self.encodes[order].pair(frame, reference.at(moment, frame.duration), reference)
+                    for moment, order, frame in due
+                ]
+                for (moment, order, frame), pair in zip(due, _together(pairs), strict=True):
+                    self.encodes[order].panel.put(frame, pair)
+                    self.progress(moment)
+                for _, order, _ in due:
+                    _read(readers[order], order, waiting)
             for encode in self.encodes:
                 encode.finish(reference)
             reference.at(moment + self.beyond, Fraction(0))
@@ -247,6 +252,23 @@ def watched(decoded: DecodedSegment, watch: Callable[[Frame], None]) -> Iterator
     for frame in decoded.frames(Every()):
         watch(frame)
         yield frame
+
+
+def _due(waiting: list[tuple[Fraction, int, Frame]]) -> list[tuple[Fraction, int, Frame]]:
+    """The frames that come next, all of the same moment."""
+    due = [heapq.heappop(waiting)]
+    while waiting and waiting[0][0] == due[0][0]:
+        due.append(heapq.heappop(waiting))
+    return due
+
+
+def _together(pairs: Sequence[FramePair | None]) -> list[FramePair | None]:
+    """Pairs that know which others are of the same reference frame."""
+    of_reference: dict[int, list[Frame]] = {}
+    for pair in pairs:
+        if pair is not None:
+            of_reference.setdefault(id(pair.reference.luma), []).append(pair.distorted)
+    return [pair and replace(pair, company=tuple(of_reference[id(pair.reference.luma)])) for pair in pairs]
 
 
 def _read(reader: Iterator[tuple[Fraction, Frame]], order: int, waiting: list[tuple[Fraction, int, Frame]]) -> None:
