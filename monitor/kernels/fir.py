@@ -112,6 +112,18 @@ def pairwise_products(builder: ir.IRBuilder, samples: ir.Value, taps: ir.Value) 
     return builder.add(even, odd)
 
 
+def row_pairs(builder: ir.IRBuilder, upper: ir.Value, lower: ir.Value) -> ir.Value:
+    """``LANES`` samples of each of two rows as lanes of int16, those of 16 bits less 32768."""
+    parts, kind = [], _vector(I16, LANES)
+    for start in (0, LANES // 2):
+        order = [place + row * LANES for place in range(start, start + LANES // 2) for row in range(2)]
+        part = builder.shuffle_vector(upper, lower, _mask(order))
+        parts.append(
+            builder.zext(part, kind) if part.type != kind else builder.xor(part, ir.Constant(kind, [1 << 15] * LANES))
+        )
+    return builder.shuffle_vector(*parts, _mask(range(2 * LANES)))
+
+
 def _declared(builder: ir.IRBuilder, name: str, lanes: int) -> ir.Function:
     samples = _vector(I16, 2 * lanes)
     kind = ir.FunctionType(_vector(I32, lanes), [samples, samples])

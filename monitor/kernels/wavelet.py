@@ -13,7 +13,7 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from monitor.kernels.fir import LANES, pairwise_products
+from monitor.kernels.fir import LANES, pairwise_products, row_pairs
 from monitor.kernels.instructions import I8, I16, I32, I64, Number, Room, each, written_by
 from monitor.kernels.vectors import WIDTH, splat
 
@@ -41,22 +41,6 @@ def _edge(index: Number, size: Number) -> Number:
     index = index.where(index.at_least(0), Number(builder, builder.neg(index.value)))
     index = (size + last - index).where(index.at_least(size), index)
     return last.where(index.at_least(size), index)
-
-
-def _rearranged(builder: ir.IRBuilder, one: ir.Value, other: ir.Value, order: Sequence[int]) -> ir.Value:
-    return builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(I32, len(order)), list(order)))
-
-
-def _pairs(builder: ir.IRBuilder, one: ir.Value, other: ir.Value) -> ir.Value:
-    """Samples of two rows as pairs of int16, those of 16 bits less 32768."""
-    parts, kind = [], ir.VectorType(I16, LANES)
-    for start in (0, LANES // 2):
-        order = [place + row * LANES for place in range(start, start + LANES // 2) for row in range(2)]
-        part = _rearranged(builder, one, other, order)
-        parts.append(
-            builder.zext(part, kind) if part.type != kind else builder.xor(part, ir.Constant(kind, [1 << 15] * LANES))
-        )
-    return _rearranged(builder, parts[0], parts[1], range(2 * LANES))
 
 
 def _half(bits: Number) -> Number:
@@ -113,14 +97,14 @@ def _emit_down(
     def samples(element: ir.IntType) -> None:
         last = (size >> (element.width // 16)) - LANES
         of_low = (1 << (depth - 1)) * -LOW_SUM
-        if element == I16:  # see ``_pairs``
+        if element == I16:  # see ``row_pairs``
             of_low = of_low + (LOW_SUM << 15)
         added = [_half(shift) + of_low, _half(shift)]
         bits = splat(builder, shift.as_int(I32), LANES)
         with each(builder, begin + count, LANES, begin) as at:
             place = last.where(at.at_least(last), at)  # what lies behind the last row is not ours to read
             loaded = [numbers.of_kind(element).load_vector(place, LANES) for numbers in seen]
-            both = [_pairs(builder, *loaded[k : k + 2]) for k in (0, 2)]
+            both = [row_pairs(builder, *loaded[k : k + 2]) for k in (0, 2)]
             for into, sums in zip(lines, _pair_sums(builder, both, added), strict=True):
                 rounded = builder.trunc(builder.lshr(sums, bits), ir.VectorType(I16, LANES))
                 into.of_kind(I16).store_vector(place + 1, rounded)

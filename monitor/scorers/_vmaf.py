@@ -199,7 +199,7 @@ class VmafFeatures:
         def measure() -> float:
             from monitor.kernels.motion import motion
 
-            return motion(earlier.luma, current.luma, current.format.bit_depth)
+            return motion(earlier.luma, current.luma, current.format.bit_depth, self.rooms)
 
         return self.memory.once("motion", (earlier.luma, current.luma), measure)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.kernels import adm, motion, vif
+from monitor.kernels.rooms import Rooms
 from monitor.kernels.settings import View
 from tests.unit.kernels import naive_vmaf
 from tests.unit.kernels.planes import CONTENTS, plane_of, planes
@@ -97,6 +99,14 @@ def test_the_greatest_motion_does_not_overflow(depth: int) -> None:
     white, black = plane_of("peak", 40, 50, depth, 0), plane_of("black", 40, 50, depth, 0)
     assert motion.motion(black, white, depth) == naive_vmaf.motion_sad(black, white, depth)
     assert motion.motion(black, white, depth) == pytest.approx(255, abs=1)
+
+
+def test_room_of_motion_may_have_been_used_before() -> None:
+    rooms = Rooms()
+    for depth in (8, 16, 10, 8):
+        pictures = [plane_of(kind, 41, 67, depth, 1) for kind in ("noise", "black", "photo", "peak")]
+        for earlier, current in pairwise(pictures):
+            assert motion.motion(earlier, current, depth, rooms) == naive_vmaf.motion_sad(earlier, current, depth)
 
 
 @pytest.mark.parametrize("depth", [8, 16])
