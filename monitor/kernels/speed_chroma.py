@@ -34,6 +34,9 @@ STEP = 16
 REACH = 4
 """Samples of the filter before that on each side of its centre."""
 
+MIDDLE = 128
+"""Of chroma, in code values of 8 bits: grey."""
+
 
 def _gaussian(taps: int, deviation: float) -> NDArray[np.float32]:
     """Densities of a normal distribution, made to add up to 1 in single precision."""
@@ -97,17 +100,9 @@ def _mirrored(index: int, size: int) -> int:
 
 
 @kernel()
-def _levels(plane: Plane, bit_depth: int, out: NDArray[np.float32]) -> None:
-    unit = np.float32(1.0 / (1 << (bit_depth - 8)))
-    for y in range(out.shape[0]):
-        line, to = plane[y], out[y]
-        for x in range(np.uint64(to.size)):
-            to[x] = np.float32(line[x]) * unit - np.float32(128)
-
-
-@kernel()
 def _resize(
-    picture: NDArray[np.float32],
+    plane: Plane,
+    unit: np.float32,
     rows: NDArray[np.int64],
     below: NDArray[np.float32],
     columns: NDArray[np.int64],
@@ -117,22 +112,25 @@ def _resize(
     """Interpolate the rows that ``_decimate`` reads, nine of sixteen and the last; the others stay as they are.
 
     Args:
-        picture: What to resize.
+        plane: What to resize.
+        unit: Code values of 8 bits that one of its own is worth.
         rows: The row above and the row below of each new one, ``(2, new height)``.
         below: Share of the latter.
         columns: Likewise.
         beyond: Likewise.
-        out: The result.
+        out: The result, in code values of 8 bits about 0.
     """
-    one = np.float32(1)
+    one, middle = np.float32(1), np.float32(MIDDLE)
     for y in range(out.shape[0]):
         if (y + REACH) % STEP > 2 * REACH and y < out.shape[0] - 1 - REACH:
             continue
-        upper, lower, share = picture[rows[0, y]], picture[rows[1, y]], below[y]
+        upper, lower, share = plane[rows[0, y]], plane[rows[1, y]], below[y]
         for x in range(np.uint64(out.shape[1])):
             left, right, other = np.uint64(columns[0, x]), np.uint64(columns[1, x]), beyond[x]
-            total = (one - share) * (one - other) * upper[left] + (one - share) * other * upper[right]
-            out[y, x] = total + share * (one - other) * lower[left] + share * other * lower[right]
+            total = (one - share) * (one - other) * (np.float32(upper[left]) * unit - middle)
+            total += (one - share) * other * (np.float32(upper[right]) * unit - middle)
+            total += share * (one - other) * (np.float32(lower[left]) * unit - middle)
+            out[y, x] = total + share * other * (np.float32(lower[right]) * unit - middle)
 
 
 def _places(old: int, new: int, method: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
@@ -149,22 +147,44 @@ def _places(old: int, new: int, method: str) -> tuple[NDArray[np.int64], NDArray
 
 @kernel()
 def _decimate(
-    picture: NDArray[np.float32], taps: NDArray[np.float32], step: int, line: NDArray[np.float32], out: NDArray[np.float32]
+    picture: Plane | NDArray[np.float32],
+    height: int,
+    unit: np.float32,
+    middle: np.float32,
+    taps: NDArray[np.float32],
+    line: NDArray[np.float32],
+    out: NDArray[np.float32],
 ) -> None:
-    """Filter down, into a line of room, then across; keep every ``step``-th sample of every ``step``-th row."""
-    height, width = picture.shape
+    """Filter down, then across; keep every sixteenth sample of every sixteenth row.
+
+    Args:
+        picture: Samples; times ``unit`` and less ``middle`` they are code values of 8 bits about 0.
+        height: Rows that are looked at.
+        unit: See ``picture``.
+        middle: Likewise.
+        taps: The filter.
+        line: Room for a row, as long as what is looked at is wide.
+        out: The result.
+    """
     reach = taps.size // 2
     for y in range(out.shape[0]):
         line[:] = 0
         for k in range(taps.size):
-            source, tap = picture[_mirrored(y * step + k - reach, height)], taps[k]
-            for x in range(np.uint64(width)):
-                line[x] += tap * source[x]
+            source, tap = picture[_mirrored(y * STEP + k - reach, height)], taps[k]
+            for x in range(np.uint64(line.size)):
+                line[x] += tap * (np.float32(source[x]) * unit - middle)
         for x in range(out.shape[1]):
             total = np.float32(0)
             for k in range(taps.size):
-                total += taps[k] * line[_mirrored(x * step + k - reach, width)]
+                total += taps[k] * line[_mirrored(x * STEP + k - reach, line.size)]
             out[y, x] = total
+
+
+def _without_means(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What is left of a small picture without what is nearby; weights are applied down, then across."""
+    around = np.pad(picture, 1, mode="reflect")
+    down = NEARBY[0] * around[:-2] + NEARBY[1] * around[1:-1] + NEARBY[2] * around[2:]
+    return np.asarray(picture - (NEARBY[0] * down[:, :-2] + NEARBY[1] * down[:, 1:-1] + NEARBY[2] * down[:, 2:]))
 
 
 @kernel()
@@ -192,21 +212,19 @@ def _covariances(centred: NDArray[np.float64], out: NDArray[np.float32]) -> None
 
 def _details(plane: Plane, bit_depth: int, width: int, height: int, settings: SpeedSettings) -> NDArray[np.float32]:
     """The picture in which entropies are measured: small, without its means, in whole blocks."""
-    picture = np.empty((height, width), np.float32)
-    _levels(plane, bit_depth, picture)
+    unit = np.float32(1 / (1 << (bit_depth - 8)))
     size = settings.prescaled(height), settings.prescaled(width)
-    if size != picture.shape:
+    line, small = np.empty(size[1], np.float32), np.empty((size[0] // STEP, size[1] // STEP), np.float32)
+    if size == (height, width):
+        _decimate(plane, height, unit, np.float32(MIDDLE), LOW_PASS, line, small)
+    else:
         resized = np.empty(size, np.float32)
         rows, columns = (
-            _places(old, new, settings.speed_prescale_method) for old, new in zip(picture.shape, size, strict=True)
+            _places(old, new, settings.speed_prescale_method) for old, new in zip((height, width), size, strict=True)
         )
-        _resize(picture, *rows, *columns, resized)
-        picture = resized
-    small, mean = (np.empty((size[0] // STEP, size[1] // STEP), np.float32) for _ in range(2))
-    line = np.empty(size[1], np.float32)
-    _decimate(picture, LOW_PASS, STEP, line, small)
-    _decimate(small, NEARBY, 1, line[: small.shape[1]], mean)
-    return np.ascontiguousarray((small - mean)[: small.shape[0] // BLOCK * BLOCK, : small.shape[1] // BLOCK * BLOCK])
+        _resize(plane, unit, *rows, *columns, resized)
+        _decimate(resized, size[0], np.float32(1), np.float32(0), LOW_PASS, line, small)
+    return np.ascontiguousarray(_without_means(small)[: len(small) // BLOCK * BLOCK, : small.shape[1] // BLOCK * BLOCK])
 
 
 def statistics(plane: Plane, bit_depth: int, width: int, height: int, settings: SpeedSettings = DEFAULTS) -> Statistics:
@@ -220,7 +238,7 @@ def statistics(plane: Plane, bit_depth: int, width: int, height: int, settings: 
         settings: libvmaf's options.
     """
     details = _details(plane, bit_depth, width, height, settings)
-    windows = sliding_window_view(details, [size - BLOCK + 1 for size in details.shape]).reshape(VARIABLES, -1)
+    windows = np.array(sliding_window_view(details, [size - BLOCK + 1 for size in details.shape])).reshape(VARIABLES, -1)
     centred, covariance = np.empty(windows.shape, np.float64), np.empty((VARIABLES, VARIABLES), np.float32)
     _centre(windows, centred)
     _covariances(centred, covariance)
