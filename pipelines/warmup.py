@@ -31,7 +31,7 @@ from monitor.types import Frame, FramePair, VideoFormat
 if TYPE_CHECKING:
     from monitor.types import Plane
 
-SIDE = 256
+SIDE = 384
 """Width and height of the frames that are scored to compile: large enough for every metric."""
 
 ALIGNMENT = "alignment"

@@ -78,6 +78,10 @@ def test_what_models_are_made_of_exists(spec: MetricSpec) -> None:
     assert [part.name for part in resolve(list(spec.parts))] == list(spec.parts)
 
 
+def test_frames_are_large_enough_for_every_metric() -> None:
+    assert [spec.name for spec in specs() if max(spec.min_size, spec.min_longer_side) > warmup.SIDE] == []
+
+
 def test_a_broken_process_costs_nothing_but_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     broken = tmp_path / "python"
     broken.write_text("#!/bin/sh\nexit 3\n")
