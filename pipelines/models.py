@@ -16,7 +16,10 @@ from pipelines.helping import PlainCommand, PlainGroup
 from pipelines.logs import configure_logging
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+PATIENCE = 10
+"""How often the longest wait for the network a whole file may take."""
 
 models_app = typer.Typer(cls=PlainGroup, help="VMAF's model files.", no_args_is_help=True)
 
@@ -24,7 +27,10 @@ Names = Annotated[list[str] | None, Argument(metavar="[NAME...]", help="Models; 
 From = Annotated[
     str | None, Option("--from", metavar="URL", help="Where the repository lies, at a release: a mirror of Netflix/vmaf.")
 ]
-Timeout = Annotated[float, Option("--timeout", metavar="SECONDS", min=0.1, help="Longest wait for the network.")]
+Timeout = Annotated[
+    float,
+    Option("--timeout", metavar="SECONDS", min=0.1, help="Longest wait for the network; ten times as long for a file."),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +93,14 @@ def list_models(json_: options.Json = False) -> None:
 def fetch(names: Names = None, from_: From = None, timeout: Timeout = 30.0, verbose: options.Verbose = False) -> None:
     """Download model files from Netflix' repository into the user's data folder, checked by SHA-256."""
     configure_logging(verbose=verbose)
-    for line in fetch_models(names or [], from_, timeout):
+    for line in fetch_models(names or [], from_, timeout):  # each as soon as it is there
         print(line)  # noqa: T201
 
 
-def fetch_models(names: Sequence[str], base_url: str | None, timeout_seconds: float) -> list[str]:
+def fetch_models(names: Sequence[str], base_url: str | None, timeout_seconds: float) -> Iterator[str]:
     """Fetch models, or all that are missing where none is named; what happened, a line each.
+
+    A whole file may take ``PATIENCE`` times as long as one wait for the network.
 
     Proxy and certificates are those of the environment (``HTTPS_PROXY``, ``SSL_CERT_FILE`` ...).
     """
@@ -104,13 +112,13 @@ def fetch_models(names: Sequence[str], base_url: str | None, timeout_seconds: fl
 
     wanted = list(names) or [name for name in KNOWN if locate(name) is None]
     if not wanted:
-        return ["nothing is missing"]
-    lines = []
+        yield "nothing is missing"
+        return
     with httpx.Client(timeout=timeout_seconds, follow_redirects=True) as client:
         for name in wanted:
-            path = fetch_one(name, fetched_folder(), client, base_url=base_url or BASE_URL)
-            lines.append(f"{name}: {path}")
-    return lines
+            limit = PATIENCE * timeout_seconds
+            path = fetch_one(name, fetched_folder(), client, base_url=base_url or BASE_URL, limit_seconds=limit)
+            yield f"{name}: {path}"
 
 
 @models_app.command(cls=PlainCommand)

@@ -102,7 +102,7 @@ def test_anything_else_is_not_kept(shelf: Shelf, client: httpx.Client, tmp_path:
     (tmp_path / "vmaf_v0.6.1.json").write_text("before")
     for item in (b"{}", shelf.items[path][:-1], b" " * (fetching.LARGEST + 1)):  # type: ignore[index]
         shelf.items[path] = item
-        with pytest.raises((ConfigError, SourceError), match=r"is not the published|is no model file"):
+        with pytest.raises(SourceError, match=r"is not the published|and no model file"):
             fetching.fetch("vmaf_v0.6.1", tmp_path, client, base_url=f"{shelf.url}/repo")
     assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("vmaf_v0.6.1.json", "before")]
 
@@ -110,7 +110,7 @@ def test_anything_else_is_not_kept(shelf: Shelf, client: httpx.Client, tmp_path:
 @pytest.mark.parametrize(("status", "retriable"), [(404, False), (403, False), (503, True), (429, True)])
 def test_what_the_server_answers(status: int, retriable: bool, shelf: Shelf, client: httpx.Client, tmp_path: Path) -> None:
     shelf.items[f"/repo/{files.KNOWN['vmaf_v0.6.1'].path}"] = status
-    with pytest.raises(SourceError, match=f"vmaf_v0.6.1.json answered {status}") as caught:
+    with pytest.raises(SourceError, match=f"vmaf_v0.6.1.json answered HTTP {status}; ") as caught:
         fetching.fetch("vmaf_v0.6.1", tmp_path, client, base_url=f"{shelf.url}/repo")
     assert isinstance(caught.value, SourceUnavailable) is retriable
     assert not list(tmp_path.iterdir())
@@ -123,6 +123,29 @@ def test_nobody_answers(shelf: Shelf, tmp_path: Path) -> None:
             fetching.fetch("vmaf_v0.6.1", tmp_path, impatient, base_url=f"{shelf.url}/repo")
         with pytest.raises(SourceUnavailable, match="can't be had") as caught:
             fetching.fetch("vmaf_v0.6.1", tmp_path, impatient, base_url="http://user:secret@127.0.0.1:1?token=secret")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_drips_is_given_up(shelf: Shelf, client: httpx.Client, tmp_path: Path) -> None:
+    seconds = iter(range(0, 1000, 30))
+    with pytest.raises(SourceUnavailable, match=r"vmaf_v0.6.1.json: only \d+ bytes came in time; try again later"):
+        fetching.fetch(
+            "vmaf_v0.6.1", tmp_path, client, base_url=f"{shelf.url}/repo", limit_seconds=20, clock=lambda: next(seconds)
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_said_after_the_address_stays_after_it(shelf: Shelf, client: httpx.Client, tmp_path: Path) -> None:
+    path = f"/repo/{files.KNOWN['vmaf_v0.6.1'].path}"
+    shelf.items[f"{path}?token=secret"] = shelf.items[path]
+    fetching.fetch("vmaf_v0.6.1", tmp_path, client, base_url=f"{shelf.url}/repo/?token=secret")
+    assert shelf.asked == [f"{path}?token=secret"]
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:port/repo", "http://user:secret@127.0.0.1:99999/?token=secret"])
+def test_what_is_no_address(address: str, client: httpx.Client, tmp_path: Path) -> None:
+    with pytest.raises((ConfigError, SourceUnavailable), match=r"127\.0\.0\.1") as caught:
+        fetching.fetch("vmaf_v0.6.1", tmp_path, client, base_url=address)
     assert "secret" not in str(caught.value)
 
 
