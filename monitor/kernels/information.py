@@ -60,11 +60,13 @@ def logarithm(value: N) -> N:
     bits = (value & ~(value >> 24)).as_float32().bits()  # float32 has 24 bits; the 25th would round them up
     t = ((bits & 0x7FFF00) | 0x3F800000).from_bits() - 1.5
     square = t * t
-    fourth = square * square
-    # Evaluated by pairs: a row of dependent products would keep the processor waiting.
-    pairs = [t.times_plus(t.all_of(LOG_CURVE[k + 1]), LOG_CURVE[k]) for k in range(0, 8, 2)]
-    lower, upper = pairs[1].times_plus(square, pairs[0]), pairs[3].times_plus(square, pairs[2])
-    curve = fourth.times_plus(t.all_of(LOG_CURVE[8]), upper).times_plus(fourth, lower)
+    # Even and odd powers apart: a row of dependent products would keep the processor waiting.
+    even, odd = t.all_of(LOG_CURVE[8]), t.all_of(LOG_CURVE[7])
+    for k in (6, 4, 2, 0):
+        even = even.times_plus(square, LOG_CURVE[k])
+    for k in (5, 3, 1):
+        odd = odd.times_plus(square, LOG_CURVE[k])
+    curve = odd.times_plus(t, even)
     return (bits.upper(8) + curve.as_int()).upper(4)
 
 
@@ -86,21 +88,17 @@ def moments(sums: Sequence[N]) -> tuple[list[N], list[N]]:
     return [xx, yy, shared, (xx & seen) + NOISE], [outside & 0xFFFF, outside.upper(16), seen]
 
 
-def rest(parts: Sequence[N]) -> tuple[N, N, N]:
+def variances(parts: Sequence[N], limit: N | float) -> tuple[N, N]:
     """The distorted picture as the reference times a gain, which is signal, and a rest, which is noise.
 
     Returns:
-        The rest's variance with the visual noise's added; the gain, and the reference's variance, as float64.
+        Variances with the visual noise's added: of the rest, and of rest and signal, where the gain counts up to a limit.
     """
     variance, distorted, covariance = (part.as_float64() for part in parts)
     gain = covariance / (variance + 65536e-10)
-    return (distorted - gain * covariance).as_int().larger(0) + NOISE, gain, variance
-
-
-def kept(noise: N, gain: N, variance: N, limit: N | float) -> N:
-    """Variance of rest and signal, where the gain counts up to a limit."""
-    limited = gain.smaller(limit)
-    return (limited * limited * variance).as_int() + noise
+    rest = (distorted - gain * covariance).as_int().larger(0) + NOISE
+    kept = gain.smaller(limit)
+    return rest, (kept * kept * variance).as_int() + rest
 
 
 def _emit(
@@ -120,12 +118,12 @@ def _emit(
             builder.store(ir.Constant(I32, 0), source.place(at))
     rows, into = [scratch.row(k) for k in range(ROWS)], [totals.place(k) for k in range(OTHERS)]
     add_rows(builder, padded, moments, sources, rows[:4], into)
-    with each(builder, padded, DOUBLES) as at:
-        noise, gain, variance = rest([Vector(builder, row.load_vector(at, DOUBLES)) for row in rows[:3]])
-        rows[4].store_vector(at, noise.value)
-        with each(builder, limits.sizes[0]) as n:
-            limit = Vector(builder, splat(builder, limits.load(n), DOUBLES))
-            scratch.row(n + ROWS).store_vector(at, kept(noise, gain, variance, limit).value)
+    with each(builder, limits.sizes[0]) as n:
+        limit, signal = Vector(builder, splat(builder, limits.load(n), DOUBLES)), scratch.row(n + ROWS)
+        with each(builder, padded, DOUBLES) as at:
+            noise, kept = variances([Vector(builder, row.load_vector(at, DOUBLES)) for row in rows[:3]], limit)
+            rows[4].store_vector(at, noise.value)
+            signal.store_vector(at, kept.value)
     with each(builder, limits.sizes[0] + 2) as n:
         place = n + OTHERS
         add_rows(builder, padded, lambda row: ([], [logarithm(row[0])]), [scratch.row(n + 3)], [], [totals.place(place)])
@@ -157,8 +155,8 @@ def add_information(
             of the denominator's variance, of the rest's, of rest and signal for each limit.
     """
     (*parts, of_reference), others = moments([Array(row[odd, :count].view(np.int32)) for row in sums])
-    noise, gain, variance = rest(parts)
-    made = of_reference, noise, *(kept(noise, gain, variance, float(limit)) for limit in limits)
+    both = [variances(parts, float(limit)) for limit in limits]
+    made = of_reference, both[0][0], *(kept for _, kept in both)
     for place, part in enumerate((*others, *map(logarithm, made))):
         totals[place] += part.values.sum(dtype=np.int64)
     totals[FLAT] += count

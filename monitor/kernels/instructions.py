@@ -51,6 +51,9 @@ class Number:
     def __sub__(self, other: Number | int) -> Number:
         return Number(self.builder, self.builder.sub(self.value, self.of(other)))
 
+    def __rsub__(self, other: int) -> Number:
+        return Number(self.builder, self.builder.sub(self.of(other), self.value))
+
     def __mul__(self, other: Number | int) -> Number:
         return Number(self.builder, self.builder.mul(self.value, self.of(other)))
 
@@ -131,10 +134,26 @@ class Room:
 
 @contextmanager
 def each(builder: ir.IRBuilder, stop: Number, step: int = 1, start: Number | None = None) -> Iterator[Number]:
-    """A loop over the numbers from ``start``, or 0, to less than ``stop``."""
+    """A loop over the numbers from ``start``, or 0, to less than ``stop``. LLVM leaves it one: what it holds is a lot already."""
+    before, loop = builder.block, builder.append_basic_block("each")
+    after = builder.append_basic_block("after")
     first = ir.Constant(I64, 0) if start is None else start.value
-    with cgutils.for_range_slice(builder, first, stop.value, ir.Constant(I64, step), intp=I64) as (index, _):
-        yield Number(builder, index)
+    builder.cbranch(builder.icmp_signed("<", first, stop.value), loop, after)
+    builder.position_at_end(loop)
+    index = builder.phi(I64)
+    index.add_incoming(first, before)
+    yield Number(builder, index)
+    following = builder.add(index, ir.Constant(I64, step))
+    index.add_incoming(following, builder.block)
+    again = builder.cbranch(builder.icmp_signed("<", following, stop.value), loop, after)
+    again.set_metadata("llvm.loop", _not_unrolled(builder.module))
+    builder.position_at_end(after)
+
+
+def _not_unrolled(module: ir.Module) -> ir.values.MDValue:
+    node = ir.values.MDValue(module, (), str(len(module.metadata)))
+    node.operands = node, module.add_metadata(["llvm.loop.unroll.disable"])  # naming itself makes it this loop's
+    return node
 
 
 def written_by(emit: Callable[..., ir.Value | None], gives: Any = types.void) -> Callable[[Callable[P, R]], Callable[P, R]]:

@@ -221,7 +221,6 @@ def _scale(
     width: int,
     height: int,
     depth: int,
-    square_shift: int,
     counted_from: int,
     counted_to: int,
     made_from: int,
@@ -235,10 +234,10 @@ def _scale(
     for pair in range(loaded, max(counted_to, made_to)):
         while loaded <= pair + reach:
             at, upper, lower = loaded % pairs * stride, rows[0, loaded], rows[1, loaded]
-            load_pair(ring, at, samples, reference, distorted, upper, lower, width, depth, square_shift)
+            load_pair(ring, at, samples, reference, distorted, upper, lower, width, depth)
             loaded += 1
         if counted_from <= pair < counted_to:
-            filter_down(lines, ring, down, taps, edges, pair % pairs, width, reach, depth, square_shift)
+            filter_down(lines, ring, down, taps, edges, pair % pairs, width, reach, depth)
             for row in range(min(2, height - 2 * pair)):
                 for first in range(0, evens, part):
                     count = min(part, evens - first)
@@ -246,7 +245,7 @@ def _scale(
                     for odd in range(2):
                         add_information(across, odd, min(count, ((width + 1 - odd) >> 1) - first), limits, scratch, totals)
         if made_from <= pair < made_to:
-            halve(smaller, lines, ring, next_down, next_places, next_taps, edges, pair % pairs, pair, width, reach, depth)
+            halve(smaller, lines, ring, next_down, next_places, next_taps, edges, pair % pairs, pair, width, reach)
 
 
 def _rows(heights: Sequence[int], band: int, bands: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
@@ -344,7 +343,6 @@ def _measured(
             width,
             height,
             bit_depth if number == 0 else DEEPEST,
-            2 * (bit_depth - 8) if number == 0 else DEEPEST,
             *counted[number],
             *made[number],
         )

@@ -1,9 +1,9 @@
 """Steps of VIF over rows: pairs of them into lanes, filtered down, filtered across, and the next scale's picture.
 
-Lanes are pairs of int16, see ``monitor.kernels.fir``. Values of 16 bits are kept less 32768, so that they are int16: a
-filter whose taps sum to 65536 then gives its sum less 2**31, modulo 2**32. Products of samples have up to 32 bits and are
-filtered in two parts; since the sum of the upper parts is whole after the shift, rounding the sum of the lower ones alone
-gives exactly what rounding the whole sum would.
+Lanes are pairs of int16, see ``monitor.kernels.fir``. Samples of any depth are scaled to 16 bits, which changes no rounding.
+Values of 16 bits are kept less 32768, so that they are int16: a filter whose taps sum to 65536 then gives its sum less 2**31,
+modulo 2**32. Products of samples have 32 bits and are filtered in two parts; since the sum of the upper parts is whole after
+the shift, rounding the sum of the lower ones alone gives exactly what rounding the whole sum would.
 
 Parts of quantities, of lanes and of lines, in this order: samples of the reference x and of the distorted picture y; upper
 parts of xx, yy and xy; lower parts of these.
@@ -31,6 +31,9 @@ PARTS = 8
 OFFSET = -(1 << 31)
 """What is added to a sum of taps times values less 32768, to make it the sum of taps times values; modulo 2**32."""
 HALF = 0x8000
+"""What is taken off values of 16 bits, and what is added to sums to round them."""
+BYTE = 8
+"""Bits of samples whose products have upper parts only, scaled as they are."""
 
 SAMPLES = 16
 """Samples that are loaded together."""
@@ -41,26 +44,36 @@ Places = NDArray[np.int64]
 Taps = NDArray[np.int32]
 
 
+ORDER = (0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15)
+"""How 16 lanes lie in the ring: as AVX2 makes them of two rows, and turns two vectors of sums into one of half the size."""
+
+
 def _interleaved(builder: ir.IRBuilder, upper: ir.Value, lower: ir.Value) -> list[ir.Value]:
     """Samples of two rows by turns, as two vectors."""
-    orders = (
-        [place for k in range(first, first + SAMPLES // 2) for place in (k, k + SAMPLES)] for first in (0, SAMPLES // 2)
-    )
-    kind = ir.VectorType(I32, SAMPLES)
+    size, kind = SAMPLES // 2, ir.VectorType(I32, SAMPLES)
+    orders = ([place for k in part for place in (k, k + SAMPLES)] for part in (ORDER[:size], ORDER[size:]))
     return [builder.shuffle_vector(upper, lower, ir.Constant(kind, order)) for order in orders]
 
 
-def _emit_load_row(builder: ir.IRBuilder, out: Room, picture: Room, width: Number, wide: ir.Value) -> None:
-    with builder.if_else(wide) as (copied, widened):
-        with copied:
-            cgutils.raw_memcpy(builder, out.start, picture.start, width.value, 2)  # type: ignore[no-untyped-call]
-        with widened:
-            whole = width & -SAMPLES
-            with each(builder, whole, SAMPLES) as at:
-                bytes_ = picture.load_vector(at, SAMPLES)
-                out.store_vector(at, builder.zext(bytes_, ir.VectorType(I16, SAMPLES)))
-            with each(builder, width, start=whole) as at:
-                builder.store(builder.zext(picture.load(at), I16), out.place(at))
+def _emit_load_row(builder: ir.IRBuilder, out: Room, picture: Room, width: Number, depth: Number) -> None:
+    kind, whole = ir.VectorType(I16, SAMPLES), width & -SAMPLES
+
+    def load(source: Room, scale: ir.Value) -> None:
+        # One sample at a time at the end, beyond which there may be no memory.
+        with each(builder, whole, SAMPLES) as at:
+            samples = source.load_vector(at, SAMPLES)
+            samples = samples if samples.type == kind else builder.zext(samples, kind)
+            out.store_vector(at, builder.mul(samples, splat(builder, scale, SAMPLES)))
+        with each(builder, width, start=whole) as at:
+            sample = source.load(at)
+            sample = sample if sample.type == I16 else builder.zext(sample, I16)
+            builder.store(builder.mul(sample, scale), out.place(at))
+
+    with builder.if_else(depth.at_least(BYTE + 1)) as (words, single):
+        with words:
+            load(picture.of_kind(I16), (1 << (16 - depth)).as_int(I16))
+        with single:
+            load(picture, ir.Constant(I16, 1 << BYTE))
 
 
 def _emit_load_pair(
@@ -74,59 +87,37 @@ def _emit_load_pair(
     lower: Number,
     width: Number,
     depth: Number,
-    square_shift: Number,
 ) -> None:
-    wide = depth.at_least(9)
     for number, picture in enumerate((reference, distorted)):
         for half, row in enumerate((upper, lower)):
-            _emit_load_row(builder, samples.row(2 * number + half), picture.row(row), width, wide)
-    kind = ir.VectorType(I16, SAMPLES)
-    size = SAMPLES // 2
-
-    def constant(number: int) -> ir.Value:
-        return ir.Constant(kind, [number] * SAMPLES)
-
-    def spread(number: Number) -> ir.Value:
-        return splat(builder, number.as_int(I16), SAMPLES)
-
-    half = constant(HALF)
-    flip = spread(Number(builder, ir.Constant(I64, HALF)).where(depth.at_least(16)))
-    mask, by = spread((1 << square_shift) - 1), spread(square_shift >> 1)
-    rest = builder.sub(constant(SAMPLES // 2), by)
-    wider = ir.VectorType(I32, SAMPLES)
+            _emit_load_row(builder, samples.row(2 * number + half), picture.row(row), width, depth)
+    kind, wider, size = ir.VectorType(I16, SAMPLES), ir.VectorType(I32, SAMPLES), SAMPLES // 2
+    half = ir.Constant(kind, [HALF] * SAMPLES)
 
     def store(quantity: int, index: Number, numbers: Sequence[ir.Value]) -> None:
         for number, vector in enumerate(numbers):
-            ring.row(quantity).store_vector(at + index + size * number, builder.bitcast(vector, ir.VectorType(I32, size)))
-
-    def load(index: Number) -> list[list[ir.Value]]:
-        rows = [samples.row(row).load_vector(index, SAMPLES) for row in range(4)]
-        both = [_interleaved(builder, *rows[:2]), _interleaved(builder, *rows[2:])]
-        for quantity, picture in enumerate(both):
-            store(quantity, index, [builder.xor(vector, flip) for vector in picture])
-        x, y = both
-        return [[x, x], [y, y], [x, y]]
+            flipped = builder.bitcast(builder.xor(vector, half), ir.VectorType(I32, size))
+            ring.row(quantity).store_vector(at + index + size * number, flipped)
 
     def upper_half(one: ir.Value, other: ir.Value) -> ir.Value:
         product = builder.mul(builder.zext(one, wider), builder.zext(other, wider))
         return builder.trunc(builder.lshr(product, ir.Constant(wider, [16] * SAMPLES)), kind)
 
-    with builder.if_else(square_shift.at_least(1)) as (two_parts, one_part):
+    def load(index: Number, lower_halves: bool) -> None:
+        rows = [samples.row(row).load_vector(index, SAMPLES) for row in range(4)]
+        x, y = _interleaved(builder, *rows[:2]), _interleaved(builder, *rows[2:])
+        store(0, index, x)
+        store(1, index, y)
+        for quantity, factors in enumerate(((x, x), (y, y), (x, y)), 2):
+            store(quantity, index, [upper_half(*both) for both in zip(*factors, strict=True)])
+            if lower_halves:
+                store(quantity + 3, index, [builder.mul(*both) for both in zip(*factors, strict=True)])
+
+    with builder.if_else(depth.at_least(BYTE + 1)) as (two_parts, one_part):
         with two_parts, each(builder, width, SAMPLES) as index:
-            for quantity, factors in enumerate(load(index), 2):
-                highs, lows = [], []
-                for one, other in zip(*factors, strict=True):
-                    high, low = upper_half(one, other), builder.mul(one, other)
-                    # By half of what it is to be shifted, twice: LLVM leaves open what a shift by all 16 bits gives.
-                    high = builder.shl(builder.shl(high, rest), rest)
-                    highs.append(builder.xor(builder.or_(high, builder.lshr(builder.lshr(low, by), by)), half))
-                    lows.append(builder.xor(builder.and_(low, mask), half))
-                store(quantity, index, highs)
-                store(quantity + 3, index, lows)
+            load(index, lower_halves=True)
         with one_part, each(builder, width, SAMPLES) as index:
-            for quantity, factors in enumerate(load(index), 2):
-                products = [builder.mul(one, other) for one, other in zip(*factors, strict=True)]
-                store(quantity, index, [builder.xor(product, half) for product in products])
+            load(index, lower_halves=False)
 
 
 @written_by(_emit_load_pair)
@@ -140,12 +131,12 @@ def load_pair(
     lower: int,
     width: int,
     depth: int,
-    square_shift: int,
 ) -> None:
     """Two rows of both pictures as lanes.
 
     Args:
-        ring: Lanes to write to, a row for each part of a quantity; lower parts only where squares are shifted.
+        ring: Lanes to write to, a row for each part of a quantity. Lower parts are those of nothing where samples have 8 bits,
+            and are left out.
         at: Where in each.
         samples: Room for four rows.
         reference: Samples as bytes: two each from 9 bits on.
@@ -153,27 +144,26 @@ def load_pair(
         upper: Row that fills the lower half of lanes.
         lower: Row that fills the upper half.
         width: Samples in a row.
-        depth: Their bits. Of 16 bits, they are kept less 32768.
-        square_shift: Bits of products that go to their lower part: an even number to 16.
+        depth: Their bits.
     """
-    kind = np.uint16 if depth > 8 else np.uint8
+    kind = np.uint16 if depth > BYTE else np.uint8
     x, y = (
-        np.ascontiguousarray(picture[[upper, lower]]).view(kind)[:, :width].astype(np.uint32)
+        np.ascontiguousarray(picture[[upper, lower]]).view(kind)[:, :width].astype(np.uint32) << np.uint32(16 - depth)
         for picture in (reference, distorted)
     )
     inside = slice(at, at + width)
     samples[:, :width] = np.concatenate([x, y])
 
-    def packed(pair: Lanes, flip: int) -> Lanes:
-        lanes: Lanes = (pair[0] | pair[1] << np.uint32(16)) ^ np.uint32(flip * 0x1_0001)
+    def packed(pair: Lanes) -> Lanes:
+        lanes: Lanes = (pair[0] | pair[1] << np.uint32(16)) ^ np.uint32(0x8000_8000)
         return lanes
 
     for quantity, picture in enumerate((x, y)):
-        ring[quantity, inside] = packed(picture, HALF if depth == 16 else 0)
+        ring[quantity, inside] = packed(picture)
     for quantity, product in enumerate((x * x, y * y, x * y), 2):
-        ring[quantity, inside] = packed(product >> np.uint32(square_shift), HALF)
-        if square_shift:
-            ring[quantity + 3, inside] = packed(product & np.uint32((1 << square_shift) - 1), HALF)
+        ring[quantity, inside] = packed(product >> np.uint32(16))
+        if depth > BYTE:
+            ring[quantity + 3, inside] = packed(product & np.uint32(0xFFFF))
 
 
 def _vector_lanes() -> int:
@@ -220,14 +210,22 @@ class _Sums:
                     build.store(build.add(build.load(total), pairwise_products(build, lane, pair)), total)
 
     def in_two_parts(
-        self, low: Room, high: Room, at: Number, pairs: tuple[Number, Number], begin: tuple[Number, Number], shift: Number
+        self, low: Room, high: Room, at: Number, pairs: tuple[Number, Number], begin: tuple[Number, Number]
     ) -> None:
-        """Sums of lower parts, shifted right as if unsigned, plus sums of upper parts."""
+        """The upper 16 bits of sums of lower parts, plus sums of upper parts."""
         self.begin(begin[0])
         self.add(low, at, pairs[0])
-        bits, start = self.spread(shift), self.spread(begin[1])
-        self.change(lambda total: self.builder.add(self.builder.lshr(total, bits), start))
+        start = self.spread(begin[1])
+        self.change(lambda total: self.builder.add(self.upper_bits(total), start))
         self.add(high, at, pairs[1])
+
+    def upper_bits(self, total: ir.Value) -> ir.Value:
+        """The upper 16 bits of sums."""
+        return self.builder.lshr(total, ir.Constant(self.kind, [16] * self.size))
+
+    def lower_bits(self, total: ir.Value) -> ir.Value:
+        """The lower 16 bits of sums."""
+        return self.builder.and_(total, ir.Constant(self.kind, [0xFFFF] * self.size))
 
     def stored(self, out: Sequence[Room], at: Number) -> None:
         """Write the sums of each set of taps to a row."""
@@ -235,14 +233,37 @@ class _Sums:
             for n, total in enumerate(row):
                 room.store_vector(at + self.size * n, self.builder.load(total))
 
-    def stored_in_16_bits(self, out: Sequence[Room], at: Number, change: Callable[[ir.Value], ir.Value]) -> None:
-        """Write the lowest 16 bits of what is made of the sums of each set of taps to a row."""
-        build, size = self.builder, self.size
-        order = ir.Constant(ir.VectorType(I32, 2 * size), list(range(2 * size)))
+    def stored_in_16_bits(
+        self, out: Sequence[Room], at: Number, part: Callable[[ir.Value], ir.Value], order: Sequence[int], flip: int = 0
+    ) -> None:
+        """Write a part of 16 bits of the sums of each set of taps to a row.
+
+        Args:
+            out: A row for each set of taps.
+            at: Where in it.
+            part: Gives the bits of sums.
+            order: Which of 16 sums comes first, which next.
+            flip: Bits of the part that are turned over.
+        """
+        flipped = ir.Constant(ir.VectorType(I16, 16), [flip] * 16)
         for room, row in zip(out, self.totals, strict=True):
-            for n in range(0, len(row), 2):
-                both = build.shuffle_vector(*(change(build.load(total)) for total in row[n : n + 2]), order)
-                room.store_vector(at + size * n, build.trunc(both, ir.VectorType(I16, 2 * size)))
+            parts = [part(self.builder.load(total)) for total in row]
+            for n in range(0, BLOCK, 16):
+                some = parts[n // self.size : (n + 16) // self.size]
+                room.store_vector(at + n, self.builder.xor(_narrowed(self.builder, some, order), flipped))
+
+
+def _narrowed(builder: ir.IRBuilder, numbers: Sequence[ir.Value], order: Sequence[int]) -> ir.Value:
+    """16 numbers that fit 16 bits, as such."""
+    half, whole = ir.VectorType(I16, 16), ir.VectorType(I32, 16)
+    if len(numbers) == 2 and llvm.get_host_cpu_features().get("avx2"):
+        kind = ir.FunctionType(half, [numbers[0].type] * 2)
+        pack = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx2.packusdw")  # type: ignore[no-untyped-call]
+        made, order = builder.call(pack, numbers), [ORDER.index(place) for place in order]
+    else:
+        made = numbers[0] if len(numbers) == 1 else builder.shuffle_vector(*numbers, ir.Constant(whole, list(range(16))))
+        made = builder.trunc(made, half)
+    return builder.shuffle_vector(made, made, ir.Constant(whole, list(order)))
 
 
 def _weighted(source: NDArray[np.int16], places: Places, taps: Taps, count: int, start: int) -> NDArray[np.int64]:
@@ -253,8 +274,8 @@ def _weighted(source: NDArray[np.int16], places: Places, taps: Taps, count: int,
     return total
 
 
-def _in_two_parts(low: NDArray[np.int64], high: NDArray[np.int64], shift: int) -> Lanes:
-    total: Lanes = ((low & 0xFFFF_FFFF) >> shift).astype(np.uint32) + high.astype(np.uint32)
+def _in_two_parts(low: NDArray[np.int64], high: NDArray[np.int64]) -> Lanes:
+    total: Lanes = (low.astype(np.uint32) >> np.uint32(16)) + high.astype(np.uint32)
     return total
 
 
@@ -264,12 +285,6 @@ def _emit_mirror(builder: ir.IRBuilder, lines: Room, edges: Room, rows: int) -> 
         with each(builder, edges.sizes[1]) as k:
             inside = builder.load(line.place(edges.row(1).number(k)))
             builder.store(inside, line.place(edges.row(0).number(k)))
-
-
-def _of_mean(depth: Number) -> tuple[Number, Number]:
-    """What sums of samples begin with, for rounding, and the shift after them."""
-    flipped = Number(depth.builder, ir.Constant(I64, OFFSET)).where(depth.at_least(16))
-    return ((1 << depth) >> 1) + flipped, depth
 
 
 def _emit_filter_down(
@@ -283,27 +298,21 @@ def _emit_filter_down(
     width: Number,
     reach: Number,
     depth: Number,
-    square_shift: Number,
 ) -> None:
     sums = _Sums(builder, [taps.row(0), taps.row(1)], places.row(phase))
     pairs, lanes = places.sizes[1], ring.of_kind(I32)
     with each(builder, Number(builder, ir.Constant(I64, QUANTITIES))) as quantity:
         of_square = quantity.at_least(2)
-        split = builder.and_(of_square, square_shift.at_least(1))
-        mean_start, mean_shift = _of_mean(depth)
-        zero = Number(builder, ir.Constant(I64, 0))
-        begin = (((1 << square_shift) >> 1) + OFFSET).where(split), zero.where(of_square, mean_start)
-        bits = sums.spread(Number(builder, ir.Constant(I64, 16)).where(of_square, mean_shift))
-        flip = sums.spread(zero.where(of_square, HALF))
-        half = sums.spread(Number(builder, ir.Constant(I64, HALF)))
+        split = builder.and_(of_square, depth.at_least(BYTE + 1))
+        half, zero = (Number(builder, ir.Constant(I64, number)) for number in (HALF, 0))
+        begin, counts = ((half + OFFSET).where(split), zero.where(of_square, HALF)), (pairs.where(split), pairs)
         # Of means, which have no lower part, one is written where lower parts of products are written after them.
         low = quantity + Number(builder, ir.Constant(I64, 3)).where(of_square, 5)
         high_rows, low_rows = ([lines.row(row + PARTS * n) for n in range(2)] for row in (quantity, low))
         with each(builder, width, BLOCK) as at:
-            counts = pairs.where(split), pairs
-            sums.in_two_parts(lanes.row(quantity + 3), lanes.row(quantity), at, counts, begin, square_shift)
-            sums.stored_in_16_bits(high_rows, reach + at, lambda total: builder.xor(builder.lshr(total, bits), flip))
-            sums.stored_in_16_bits(low_rows, reach + at, lambda total: builder.xor(total, half))
+            sums.in_two_parts(lanes.row(quantity + 3), lanes.row(quantity), at, counts, begin)
+            sums.stored_in_16_bits(high_rows, reach + at, sums.upper_bits, ORDER)
+            sums.stored_in_16_bits(low_rows, reach + at, sums.lower_bits, ORDER, HALF)
     _emit_mirror(builder, lines, edges, 2 * PARTS)
 
 
@@ -318,7 +327,6 @@ def filter_down(
     width: int,
     reach: int,
     depth: int,
-    square_shift: int,
 ) -> None:
     """Two rows of filtered quantities, with their edges mirrored.
 
@@ -332,25 +340,21 @@ def filter_down(
         width: Samples in a row.
         reach: Of the filter, to each side.
         depth: As for ``load_pair``.
-        square_shift: As for ``load_pair``.
     """
     inside = slice(reach, reach + width)
     signed = ring.view(np.int16)
-    rounding = (OFFSET if depth == 16 else 0) + (1 << depth >> 1)
     for row in range(2):
         out = lines[PARTS * row : PARTS * (row + 1), inside]
-        for quantity in range(2):
-            total = _weighted(signed[quantity], places[phase], taps[row], width, rounding)
-            out[quantity] = (total.astype(np.uint32) >> np.uint32(depth)).astype(np.uint16) ^ np.uint16(HALF)
-        for quantity in range(2, QUANTITIES):
-            high = _weighted(signed[quantity], places[phase], taps[row], width, 0)
+        for quantity in range(QUANTITIES):
+            of_square = quantity >= 2
+            high = _weighted(signed[quantity], places[phase], taps[row], width, 0 if of_square else HALF)
             low = np.zeros(width, np.int64)
-            if square_shift:
-                start = OFFSET + (1 << square_shift >> 1)
-                low = _weighted(signed[quantity + 3], places[phase], taps[row], width, start)
-            square = _in_two_parts(low, high, square_shift)
-            out[quantity] = square >> np.uint32(16)
-            out[quantity + 3] = square.astype(np.uint16) ^ np.uint16(HALF)
+            if of_square and depth > BYTE:
+                low = _weighted(signed[quantity + 3], places[phase], taps[row], width, OFFSET + HALF)
+            total = _in_two_parts(low, high)
+            out[quantity] = total >> np.uint32(16)
+            if of_square:
+                out[quantity + 3] = total.astype(np.uint16) ^ np.uint16(HALF)
     lines[:, edges[0]] = lines[:, edges[1]]
 
 
@@ -363,10 +367,9 @@ def _emit_filter_across(
         of_square = quantity.at_least(2)
         high, low = (lines.row(row * PARTS + part).of_kind(I32) for part in (quantity, quantity + 3))
         outs = [out.row(quantity, n).of_kind(I32) for n in range(2)]
-        shift = Number(builder, ir.Constant(I64, 16))
+        starts, counts = ((begin + HALF).where(of_square), begin), (pairs.where(of_square), pairs)
         with each(builder, count, BLOCK) as at:
-            starts = (begin + HALF).where(of_square), begin
-            sums.in_two_parts(low, high, first + at, (pairs.where(of_square), pairs), starts, shift)
+            sums.in_two_parts(low, high, first + at, counts, starts)
             sums.stored(outs, at)
 
 
@@ -386,11 +389,11 @@ def filter_across(out: Lanes, lines: Words, places: Places, taps: Taps, row: int
     signed = lines.view(np.int16)[PARTS * row : PARTS * (row + 1), 2 * first :]
     for odd in range(2):
         for quantity in range(QUANTITIES):
-            sums = _weighted(signed[quantity], places, taps[odd], count, OFFSET).astype(np.uint32)
+            sums = _weighted(signed[quantity], places, taps[odd], count, OFFSET)
             if quantity >= 2:
                 low = _weighted(signed[quantity + 3], places, taps[odd], count, OFFSET + HALF)
-                sums = _in_two_parts(low, sums.astype(np.int64), 16)
-            out[quantity, odd, :count] = sums
+                sums = _in_two_parts(low, sums)
+            out[quantity, odd, :count] = sums.astype(np.uint32)
 
 
 def _emit_halve(
@@ -406,27 +409,22 @@ def _emit_halve(
     row: Number,
     width: Number,
     reach: Number,
-    depth: Number,
 ) -> None:
-    start, shift = _of_mean(depth)
-    bits, half = (
-        splat(builder, number.as_int(I32), _vector_lanes()) for number in (shift, Number(builder, ir.Constant(I64, HALF)))
-    )
-    sixteen = splat(builder, ir.Constant(I32, 16), _vector_lanes())
+    half = Number(builder, ir.Constant(I64, HALF))
     with each(builder, Number(builder, ir.Constant(I64, 2))) as picture:
         sums = _Sums(builder, [taps], down.row(phase))
         with each(builder, width, BLOCK) as at:
-            sums.begin(start)
+            sums.begin(half)
             sums.add(ring.row(picture).of_kind(I32), at, down.sizes[1])
             rows = [lines.row(picture)]
-            sums.stored_in_16_bits(rows, reach + at, lambda total: builder.xor(builder.lshr(total, bits), half))
+            sums.stored_in_16_bits(rows, reach + at, sums.upper_bits, ORDER)
     _emit_mirror(builder, lines, edges, 2)
     with each(builder, Number(builder, ir.Constant(I64, 2))) as picture:
         sums = _Sums(builder, [taps], across)
         with each(builder, width >> 1, BLOCK) as at:
-            sums.begin(Number(builder, ir.Constant(I64, OFFSET + HALF)))
+            sums.begin(half + OFFSET)
             sums.add(lines.row(picture).of_kind(I32), at, across.sizes[0])
-            sums.stored_in_16_bits([out.row(picture, row)], at, lambda total: builder.lshr(total, sixteen))
+            sums.stored_in_16_bits([out.row(picture, row)], at, sums.upper_bits, range(16))
 
 
 @written_by(_emit_halve)
@@ -442,7 +440,6 @@ def halve(
     row: int,
     width: int,
     reach: int,
-    depth: int,
 ) -> None:
     """A row of both pictures at the next scale, of half the width.
 
@@ -458,13 +455,11 @@ def halve(
         row: Which row of ``out``.
         width: Samples in a row of this scale.
         reach: As for ``filter_down``.
-        depth: As for ``load_pair``.
     """
-    rounding = (OFFSET if depth == 16 else 0) + (1 << depth >> 1)
     for picture in range(2):
-        total = _weighted(ring.view(np.int16)[picture], down[phase], taps, width, rounding).astype(np.uint32)
+        total = _weighted(ring.view(np.int16)[picture], down[phase], taps, width, HALF).astype(np.uint32)
         line = lines[picture]
-        line[reach : reach + width] = (total >> np.uint32(depth)).astype(np.uint16) ^ np.uint16(HALF)
+        line[reach : reach + width] = total >> np.uint32(16)
         line[edges[0]] = line[edges[1]]
         total = _weighted(line.view(np.int16), across, taps, width // 2, OFFSET + HALF).astype(np.uint32)
         out[picture, row, : width // 2] = total >> np.uint32(16)
