@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from functools import cache
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numba import njit
+from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 
 P = ParamSpec("P")
@@ -45,6 +49,32 @@ class InnerKernelCompiler(KernelCompiler):
         return super().define_pipelines()
 
 
+@cache
+def source_stamp(folder: Path) -> bytes:
+    """What changes with any source file of a folder."""
+    files = sorted(folder.glob("*.py"))
+    return hashlib.sha256(
+        b"".join(path.name.encode() + hashlib.sha256(path.read_bytes()).digest() for path in files)
+    ).digest()
+
+
+class _KernelCacheFiles(CompileResultCacheImpl):
+    """Numba's files, whose stamp is of all kernels' sources.
+
+    Machine code holds what other modules wrote into it: taps, LLVM's instructions, kernels that were inlined. Numba only
+    looks at the module that a kernel stands in, and would go on with the old ones after an upgrade.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call]
+        folders = {Path(__file__).parent, Path(function.__code__.co_filename).parent}
+        self._locator.get_source_stamp = lambda: b"".join(source_stamp(folder) for folder in sorted(folders))
+
+
+class _KernelCache(FunctionCache):
+    _impl_class = _KernelCacheFiles
+
+
 def kernel(*, reorder: bool = False, inner: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compile a function over contiguous planes with Numba; it releases the GIL.
 
@@ -60,21 +90,19 @@ def kernel(*, reorder: bool = False, inner: bool = False) -> Callable[[Callable[
     fastmath = set(SUMS_MAY_REORDER) if reorder else False
 
     def compile_kernel(function: Callable[P, R]) -> Callable[P, R]:
-        def compiled(*, cache: bool) -> Callable[P, R]:
-            dispatcher: Callable[P, R] = njit(
-                cache=cache,
-                nogil=True,
-                boundscheck=False,
-                error_model="numpy",
-                fastmath=fastmath,
-                pipeline_class=InnerKernelCompiler if inner else KernelCompiler,
-            )(function)
-            return dispatcher
-
-        try:
-            return compiled(cache=True)
-        except RuntimeError as error:  # Numba's way to say that no cache folder can be written
-            logger.info("kernels are compiled anew in each process: %s", error)
-            return compiled(cache=False)
+        dispatcher = njit(
+            nogil=True,
+            boundscheck=False,
+            error_model="numpy",
+            fastmath=fastmath,
+            pipeline_class=InnerKernelCompiler if inner else KernelCompiler,
+        )(function)
+        if dispatcher is not function:  # which it is with NUMBA_DISABLE_JIT=1
+            try:
+                dispatcher._cache = _KernelCache(function)  # type: ignore[attr-defined,no-untyped-call]
+            except RuntimeError as error:  # Numba's way to say that no cache folder can be written
+                logger.info("kernels are compiled anew in each process: %s", error)
+        compiled: Callable[P, R] = dispatcher
+        return compiled
 
     return compile_kernel

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import llvmlite.binding as llvm
 import pytest
+
+from monitor.kernels import compiler
 
 RUN = """
 import numpy as np
@@ -61,6 +64,27 @@ def test_the_second_process_loads_what_the_first_compiled(tmp_path: Path) -> Non
     first, second = (run(RUN, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2))
     assert first[0] == second[0]
     assert (first[1], second[1]) == ("0 True", "1 True")
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_machine_code_is_made_anew_where_a_module_changed_that_it_was_made_of(tmp_path: Path, inside: bool) -> None:
+    kernels = Path(compiler.__file__).parent
+    if inside:  # an upgrade of vqmon
+        shutil.copytree(kernels.parent, tmp_path / "monitor", ignore=shutil.ignore_patterns("__pycache__"))
+    folder = tmp_path / "monitor" / "kernels" if inside else tmp_path / "plugged"
+    package = "monitor.kernels" if inside else "plugged"
+    folder.mkdir(exist_ok=True)
+    beginning = "from monitor.kernels.compiler import kernel\n"
+    (folder / "outer.py").write_text(
+        f"{beginning}from {package}.step import step\n@kernel()\ndef outer(number):\n    return step(number)\n"
+    )
+    told = []
+    for step in (1, 1, 2):
+        (folder / "step.py").write_text(f"{beginning}@kernel(inner=True)\ndef step(number):\n    return number + {step}\n")
+        code = f"import sys\nsys.path[:1] = {[str(tmp_path), str(kernels.parents[1])]}\n"
+        code += f"from {package}.outer import outer\nprint(outer(0), sum(outer.stats.cache_hits.values()))"
+        told += run(code, NUMBA_CACHE_DIR=str(tmp_path / "cache"), PYTHONDONTWRITEBYTECODE="1")
+    assert told == ["1 0", "1 1", "2 0"]
 
 
 def test_kernels_work_where_no_cache_can_be_kept() -> None:
