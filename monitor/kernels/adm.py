@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from monitor.kernels import adm_masking as masking
 from monitor.kernels import wavelet
 from monitor.kernels.adm_plan import BANDS, CENTRES, LINE, NEIGHBOURS, PARTS, PARTS_ROWS, THRESHOLD, Plan, Stage, stages
-from monitor.kernels.adm_separation import separate, separate_first
+from monitor.kernels.adm_separation import separate, separate_by_parts, separate_first, separate_first_closely
 from monitor.kernels.compiler import kernel
 from monitor.kernels.instructions import aligned
 from monitor.kernels.rooms import Rooms
@@ -122,9 +122,18 @@ def _level(
                     kept = (PARTS + (2 * n + side) * PARTS_ROWS) * stride + at
                     added = kept + 3 * stride
                     limit = limits[n]
-                    whole = int(limit) if plan.depth else 0
-                    if whole != limit or separate_first(room, count, 0, o, t, kept, added, whole) > 0:
-                        separate(room, count, o, t, kept, added, limit)
+                    whole = int(limit)
+                    if whole != limit:
+                        separate_by_parts(room, count, o, t, kept, added, limit)
+                        continue
+                    if plan.depth and whole == 1:
+                        again = separate_first_closely(room, count, 0, o, t, kept, added)
+                    elif plan.depth:
+                        again = separate_first(room, count, 0, o, t, kept, added, whole)
+                    else:
+                        again = 1
+                    if again:
+                        separate(room, count, o, t, kept, added, whole, min((1 << 31) // whole + 1, (1 << 31) - 1))
                 for look in range(looks.shape[0]):
                     masker = PARTS + (2 * looks[look, 0] + side) * PARTS_ROWS + 3 * (1 - looks[look, 1])
                     beside = plan.neighbours + look * (NEIGHBOURS + CENTRES) + row % 3

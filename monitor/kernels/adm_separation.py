@@ -8,6 +8,7 @@ Source: libvmaf feature/integer_adm.c. libvmaf takes a distorted coefficient's s
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,16 @@ import numpy as np
 from monitor.kernels.rows import (
     Block,
     bits_of,
-    cut,
     double,
     float32_of,
     float64_of,
-    from_bits,
     half,
-    int64_of,
+    joined,
     larger,
     loop,
+    nearer,
     shifted,
     single,
-    size_of,
     sizes_of,
     smaller,
     truncated,
@@ -52,52 +51,96 @@ def _negated(numbers: Any, sign: Any) -> Any:
     return (numbers ^ sign) - sign
 
 
-def _separate_first(inside: Any, oh: Any, ov: Any, od: Any, th: Any, tv: Any, td: Any, limit: Any) -> Any:
-    aligned = _aligned(float32_of(oh * th + ov * tv), float32_of(oh * oh + ov * ov), float32_of(th * th + tv * tv))
+def _split(
+    restored: Callable[[Any, Any, Any], Any], oh: Any, ov: Any, od: Any, th: Any, tv: Any, td: Any
+) -> tuple[list[Any], Any]:
+    """What is left and what was added, and the sizes of what the reference has put together.
+
+    ``restored`` takes a coefficient's size in the reference, how far the distorted one goes in its direction, and its sign.
+    """
     kept, sizes = [], []
     for o, t in ((oh, th), (ov, tv), (od, td)):
         sign = o >> 31
-        size, towards = _negated(o, sign), _negated(t, sign)
-        bound = where(aligned, size * limit, size)
-        kept.append(_negated(larger(smaller(towards, bound), 0), sign))
-        sizes.append(size)
-    large = inside(sizes[0] | sizes[1] | sizes[2]) >> EXACT
-    return [*kept, th - kept[0], tv - kept[1], td - kept[2]], sizes_of(large)
+        sizes.append(_negated(o, sign))
+        kept.append(_negated(restored(sizes[-1], _negated(t, sign), sign), sign))
+    return [*kept, th - kept[0], tv - kept[1], td - kept[2]], sizes[0] | sizes[1] | sizes[2]
 
 
-def _restored(o: Any, t: Any, aligned: Any, limit: Any) -> Any:
-    """The restored part of one coefficient."""
-    sign = o >> 31
-    size, towards = _negated(o, sign), _negated(t, sign)
+def _separate_first(inside: Any, oh: Any, ov: Any, od: Any, th: Any, tv: Any, td: Any, limit: Any) -> Any:
+    aligned = _aligned(float32_of(oh * th + ov * tv), float32_of(oh * oh + ov * ov), float32_of(th * th + tv * tv))
+
+    def restored(size: Any, towards: Any, _: Any) -> Any:
+        return larger(smaller(towards, where(aligned, size * limit, size)), 0)
+
+    made, sizes = _split(restored, oh, ov, od, th, tv, td)
+    return made, sizes_of(inside(sizes) >> EXACT)
+
+
+def _separate_first_closely(inside: Any, *coefficients: Any) -> Any:
+    made, sizes = _split(lambda size, towards, _: larger(smaller(towards, size), 0), *coefficients)
+    return made, sizes_of(inside(sizes) >> EXACT)
+
+
+def _share(size: Any, towards: Any, sign: Any) -> Any:
+    """A coefficient's share of the reference's, times that."""
     # float32 of numbers with a bit below their upper eight set to 0 do not round up to the next power of two.
     digits = larger((bits_of(float32_of(size & ~(size >> 8))) >> 23) - (127 + EXACT), 0)
     divisor = larger((size + half(digits)) >> digits, 1 << EXACT)
     quotient = truncated(2.0**30 / float32_of(divisor))
     quotient = where(quotient * divisor > 1 << 30, quotient - 1, quotient)  # where float32 rounded up
-    unit = from_bits((127 - 15 - digits) << 23)
-    share = float64_of(towards) * double(float32_of(quotient) * unit) + 0.5
-    share = truncated(smaller(larger(share, 0.0), 32768.5))
+    # An eighth more than all is all, and fits 32 bits.
+    reached = nearer(larger(towards, 0), size + (size >> 3))
+    shares = [
+        (shifted(part * of_quotient, of_digits + EXACT) + 1) >> 1
+        for part, of_quotient, of_digits in zip(sizes_of(reached), sizes_of(quotient), sizes_of(digits), strict=True)
+    ]
     # With the sign taken off, what is half is rounded up where it was positive, and down where it was negative.
-    product = cut(shifted(size_of(share) * size_of(size) + int64_of(sign + (1 << 14)), 15))
-    plain = where(size < 1 << EXACT, larger(smaller(towards, size), 0), product)
-    followed = truncated(smaller(float64_of(plain) * limit, float64_of(towards)))
-    return _negated(where(aligned, larger(followed, 0), plain), sign)
+    rounding = sizes_of(sign + (1 << 14))
+    products = [share * of_size + more for share, of_size, more in zip(shares, sizes_of(size), rounding, strict=True)]
+    product = nearer(joined([shifted(part, 15) for part in products]), size)
+    return where(size < 1 << EXACT, larger(smaller(towards, size), 0), product)
 
 
-def _separate(oh: Any, ov: Any, od: Any, th: Any, tv: Any, td: Any, limit: Any) -> Any:
+def _aligned_widely(oh: Any, ov: Any, th: Any, tv: Any) -> Any:
     a, b, c, d = float64_of(oh), float64_of(ov), float64_of(th), float64_of(tv)
-    aligned = _aligned(single(a * c + b * d), single(a * a + b * b), single(c * c + d * d))
-    kept = [_restored(o, t, aligned, limit) for o, t in ((oh, th), (ov, tv), (od, td))]
-    return [*kept, th - kept[0], tv - kept[1], td - kept[2]]
+    return _aligned(single(a * c + b * d), single(a * a + b * b), single(c * c + d * d))
+
+
+def _separate(oh: Any, ov: Any, od: Any, th: Any, tv: Any, td: Any, limit: Any, most: Any) -> Any:
+    aligned = _aligned_widely(oh, ov, th, tv)
+
+    def restored(size: Any, towards: Any, sign: Any) -> Any:
+        plain = _share(size, towards, sign)
+        return where(aligned, nearer(nearer(plain, most) * limit, towards), plain)
+
+    return _split(restored, oh, ov, od, th, tv, td)[0]
+
+
+def _separate_by_parts(oh: Any, ov: Any, od: Any, th: Any, tv: Any, td: Any, limit: Any) -> Any:
+    aligned = _aligned_widely(oh, ov, th, tv)
+
+    def restored(size: Any, towards: Any, sign: Any) -> Any:
+        plain = _share(size, towards, sign)
+        followed = truncated(smaller(float64_of(plain) * limit, float64_of(towards)))
+        return where(aligned, larger(followed, 0), plain)
+
+    return _split(restored, oh, ov, od, th, tv, td)[0]
 
 
 PICTURES, PARTS = (Block(rows=3), Block(rows=3)), (Block(rows=3), Block(rows=3))
 
-separate = loop(_separate, PICTURES, PARTS, [F64])
-"""Split distorted coefficients (bands h, v and d) into what is left of the reference's and what was added. The number is how
-much contrast may have been enhanced, 1 or more: where the direction of (h, v) is the reference's within a degree, restored
-coefficients follow the distorted ones that far."""
+separate = loop(_separate, PICTURES, PARTS, [I32, I32])
+"""Split distorted coefficients (bands h, v and d) into what is left of the reference's and what was added. The first number
+is how much contrast may have been enhanced, a whole one from 1 on: where the direction of (h, v) is the reference's within a
+degree, restored coefficients follow the distorted ones that far. The second is what times the first is just above int32, or
+the largest int32."""
+
+separate_by_parts = loop(_separate_by_parts, PICTURES, PARTS, [F64])
+"""The same where the first number is not whole; there is no second."""
 
 separate_first = loop(_separate_first, PICTURES, PARTS, [I32], sums=True)
-"""The same for coefficients of 16 bits and a whole number, with a sum that is above 0 where any coefficient of the reference
-has more than ``EXACT`` bits: ``separate`` then has to do the row again."""
+"""The same for coefficients of 16 bits, with a sum that is above 0 where any coefficient of the reference has more than
+``EXACT`` bits: ``separate`` then has to do the row again."""
+
+separate_first_closely = loop(_separate_first_closely, PICTURES, PARTS, (), sums=True)
+"""``separate_first`` where the number is 1: all that is restored is then within the reference's, whatever the direction."""

@@ -98,6 +98,15 @@ def sizes_of(numbers: Any) -> list[Any]:
     return [both & 0xFFFF_FFFF, both.upper(32)]
 
 
+def joined(parts: Sequence[Any]) -> Any:
+    """The lower 32 bits of what ``sizes_of`` parted."""
+    if not isinstance(parts[0], Lanes):
+        return cut(parts[0])
+    even, odd = parts
+    both = (even & 0xFFFF_FFFF) | (odd << 32)
+    return Lanes(both.builder, both.builder.bitcast(both.value, ROW))
+
+
 def where(truth: Any, one: Any, other: Any) -> Any:
     """Numbers of one kind, or where one or the other is a Python number, of that of the other."""
     if not isinstance(truth, Lanes):
@@ -115,6 +124,14 @@ def smaller(one: Any, other: Any) -> Any:
 def larger(one: Any, other: Any) -> Any:
     """The larger of two numbers each."""
     return where(one > other, one, other)
+
+
+def nearer(one: Any, other: Any) -> Any:
+    """The nearer to 0 of int32 as if unsigned: negative ones are far away."""
+    if not isinstance(one, Lanes):
+        return np.minimum(one.view(np.uint32), np.asarray(other).astype(np.uint32)).view(np.int32)
+    build, limit = one.builder, other if isinstance(other, Lanes) else one.all_of(other)
+    return Lanes(build, build.select(build.icmp_unsigned("<", one.value, limit.value), one.value, limit.value))
 
 
 def shifted(numbers: Any, bits: Any) -> Any:

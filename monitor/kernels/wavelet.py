@@ -7,6 +7,7 @@ ones to 0.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -61,14 +62,18 @@ def _pair_sums(builder: ir.IRBuilder, pairs: Sequence[ir.Value], added: Sequence
 
 
 def _sums(builder: ir.IRBuilder, four: Sequence[ir.Value], shift: Number) -> list[ir.Value]:
-    """Low-passed and high-passed sums of four vectors of int64, rounded to int32."""
+    """Low-passed and high-passed sums of four vectors: of int64, which are rounded to int32, or of int32, as they are."""
     sums = []
     for taps in (LOW, HIGH):
-        total = splat(builder, _half(shift).value, WIDTH)
-        for numbers, tap in zip(four, taps, strict=True):
-            total = builder.add(total, builder.mul(numbers, ir.Constant(numbers.type, [tap] * WIDTH)))
-        rounded = builder.lshr(total, splat(builder, shift.value, WIDTH))  # bits from above the number's are cut off
-        sums.append(builder.trunc(rounded, ir.VectorType(I32, WIDTH)))
+        products = [
+            builder.mul(numbers, ir.Constant(numbers.type, [tap] * WIDTH)) for numbers, tap in zip(four, taps, strict=True)
+        ]
+        total = reduce(builder.add, products)
+        if total.type.element == I64:
+            total = builder.add(total, splat(builder, _half(shift).value, WIDTH))
+            total = builder.lshr(total, splat(builder, shift.value, WIDTH))  # bits from above the number's are cut off
+            total = builder.trunc(total, ir.VectorType(I32, WIDTH))
+        sums.append(total)
     return sums
 
 
@@ -87,10 +92,11 @@ def _emit_down(
     seen = [source.row(_edge((row << 1) + k, height)) for k in range(-1, 3)]
     lines = [Room(builder, room.place(line + room.sizes[1] * rows), ()) for rows in (0, HIGH_LINE)]
 
-    def coefficients() -> None:
+    def coefficients(element: ir.IntType) -> None:
         with each(builder, begin + count, WIDTH, begin) as at:
-            loaded = [numbers.of_kind(I32).load_vector(at + MARGIN, WIDTH) for numbers in seen]
-            four = [builder.sext(numbers, ir.VectorType(I64, WIDTH)) for numbers in loaded]
+            four = [numbers.of_kind(I32).load_vector(at + MARGIN, WIDTH) for numbers in seen]
+            if element == I64:
+                four = [builder.sext(numbers, ir.VectorType(I64, WIDTH)) for numbers in four]
             for into, sums in zip(lines, _sums(builder, four, shift), strict=True):
                 into.store_vector(at + 1, sums)
 
@@ -115,8 +121,11 @@ def _emit_down(
                 samples(I16)
             with of_bytes:
                 samples(I8)
-        with otherwise:
-            coefficients()
+        with otherwise, builder.if_else(shift.at_least(1)) as (wide, narrow):
+            with wide:
+                coefficients(I64)
+            with narrow:  # sums fit 32 bits
+                coefficients(I32)
 
 
 @written_by(_emit_down)

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.kernels.adm import adm
-from monitor.kernels.adm_separation import EXACT, separate, separate_first
+from monitor.kernels.adm_separation import (
+    EXACT,
+    separate,
+    separate_by_parts,
+    separate_first,
+    separate_first_closely,
+)
 from monitor.kernels.compiler import kernel
 from monitor.kernels.rooms import Rooms
 from monitor.kernels.settings import BLENDED, View
@@ -88,15 +94,21 @@ def test_working_room_may_have_been_used_before() -> None:
 
 
 @kernel()
-def _separated(room: Any, count: int, limit: float, whole: bool) -> int:
+def _separated(room: Any, count: int, limit: float, way: int) -> int:
     size = 3 * room.shape[1]
-    if whole:
-        return separate_first(room, count, 0, 0, size, 2 * size, 3 * size, int(limit))  # type: ignore[no-any-return]
-    separate(room, count, 0, size, 2 * size, 3 * size, limit)
+    kept, added, whole, most = 2 * size, 3 * size, int(limit), min((1 << 31) // int(limit) + 1, (1 << 31) - 1)
+    if way == 0:
+        separate_by_parts(room, count, 0, size, kept, added, limit)
+    if way == 1:
+        separate(room, count, 0, size, kept, added, whole, most)
+    if way == 2:
+        return separate_first(room, count, 0, 0, size, kept, added, whole)  # type: ignore[no-any-return]
+    if way == 3:
+        return separate_first_closely(room, count, 0, 0, size, kept, added)  # type: ignore[no-any-return]
     return 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(1, 31), LIMITS, st.integers(1, 70), st.integers(0, 2**32))
 def test_separation_of_any_coefficients(bits: int, limit: float, count: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -107,11 +119,11 @@ def test_separation_of_any_coefficients(bits: int, limit: float, count: int, see
     room[:3, :count], room[3:6, :count] = o, t
     o, t = (dict(zip("hvd", room[first : first + 3, :count].astype(np.int64), strict=True)) for first in (0, 3))
     kept = np.array(naive_vmaf.restored(o, t, limit))
-    small = bits <= EXACT + 1 and limit == int(limit) and np.abs(room).max() < 1 << 15
-    for whole in (False, True)[: 1 + small]:
+    small = np.abs(room).max() < 1 << 15
+    for way in (0, 1, 2, 3)[: 1 if limit != int(limit) else 2 if not small else 3 if limit > 1 else 4]:
         room[6:] = 0
-        again = _separated(room, count, limit, whole)
-        assert (again > 0) == (whole and np.abs(room[:3]).max() >= 1 << EXACT)
+        again = _separated(room, count, limit, way)
+        assert (again > 0) == (way >= 2 and np.abs(room[:3]).max() >= 1 << EXACT)
         if not again:
             np.testing.assert_array_equal(room[6:9, :count], kept)
             np.testing.assert_array_equal(room[9:, :count], room[3:6, :count] - kept)
