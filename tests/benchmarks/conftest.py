@@ -17,6 +17,13 @@ Report = Callable[[str, str, Sequence[str], Sequence[Sequence[str]]], None]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write", action="store_true", help="put the tables into BENCHMARKS.md, where it has a place for them")
+    parser.addoption("--rounds", type=int, default=1, help="runs of each side of a comparison of files; medians are shown")
+
+
+@pytest.fixture
+def rounds(request: pytest.FixtureRequest) -> int:
+    """How often to run each side of what takes long."""
+    return int(request.config.getoption("--rounds"))
 
 
 @pytest.fixture

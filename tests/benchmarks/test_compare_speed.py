@@ -1,8 +1,9 @@
 """Comparing files beside ffmpeg + libvmaf: run with ``make bench``. Nothing asserts a time; the tables matter.
 
-Both decode the same two MP4 files. CPU seconds a frame, so that a busy machine hurts both alike, and both alternate: of the
-comparison in this process, and of FFmpeg's whole process. What a fresh vqmon process needs before its first score is a table
-of its own.
+Both decode the same two MP4 files, in turns: vqmon's time is that of the comparison in a process that has compiled its
+kernels, FFmpeg's that of its whole process. With one thread both have one core to themselves, because FFmpeg reads, decodes
+and filters in threads of their own even where each is told to use one. What a fresh vqmon process needs before its first
+score is a table of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +33,10 @@ from pipelines.compare_settings import Settings
 from pipelines.comparing import compare_files
 from tests.benchmarks.conftest import Report
 
-WIDTH, HEIGHT, RATE, ENCODED, FRAMES, FEW, ROUNDS = 1920, 1080, 25, 40, 120, 20, 3
+WIDTH, HEIGHT, RATE, ENCODED = 1920, 1080, 25, 50
+FRAMES, FEWER, FEW = 250, 50, 15
+"""Ten seconds, as test clips usually have; fewer where one encode is compared four times, or the peer is slow."""
+
 FFMPEG = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-y"]
 V0, V1 = "version=vmaf_v0.6.1", "version=vmaf_v1.0.16_3d0h"
 SLOW = ("psnr", "float_ssim", "float_ms_ssim", "psnr_hvs", "ciede", "cambi")
@@ -70,7 +78,7 @@ ROWS = (
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``reference.mp4``, and encodes of it: ``a.mp4``, ``b.mp4`` and ``c.mp4``; textured, shaded, grainy and moving.
 
-    Each shows its pictures three times over.
+    Each shows its pictures several times over.
     """
     made = tmp_path_factory.mktemp("clips")
     raw = ["-f", "rawvideo", "-pix_fmt", "yuv420p", "-s", f"{WIDTH}x{HEIGHT}", "-r", str(RATE), "-i", "-"]
@@ -90,23 +98,46 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert writer.wait() == 0
     loop = ["-stream_loop", str(FRAMES // ENCODED - 1)]
     subprocess.run([*FFMPEG, *loop, "-i", made / "once.mp4", "-c", "copy", made / "reference.mp4"], check=True, timeout=60)
-    for name, crf in (("a", 28), ("b", 33), ("c", 38)):
-        encode = [*FFMPEG, "-i", made / "reference.mp4", *x264, "-crf", str(crf), made / f"{name}.mp4"]
-        subprocess.run(encode, check=True, timeout=300)
+    for name, crf, frames in (("a", 28, FRAMES), ("b", 33, FEWER), ("c", 38, FEWER)):
+        encode = [*FFMPEG, "-i", made / "reference.mp4", *x264, "-crf", str(crf), "-frames:v", str(frames)]
+        subprocess.run([*encode, made / f"{name}.mp4"], check=True, timeout=300)
     return made
 
 
 class Cost(NamedTuple):
+    """Milliseconds a frame."""
+
     cpu: float
-    """Milliseconds."""
-    wall: float
+    clock: float
 
 
-def cost(work: Callable[[], Any], who: int) -> Cost:
+def cost(work: Callable[[], Any], who: int, frames: int) -> Cost:
     before, begun = resource.getrusage(who), time.monotonic()
     work()
-    after, wall = resource.getrusage(who), time.monotonic() - begun
-    return Cost(1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime), 1000 * wall)
+    after, clock = resource.getrusage(who), time.monotonic() - begun
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Cost(1000 * cpu / frames, 1000 * clock / frames)
+
+
+def median(costs: list[Cost]) -> Cost:
+    return Cost(*(statistics.median(kind) for kind in zip(*costs, strict=True)))
+
+
+def cores(threads: int) -> set[int]:
+    """One core for one thread, else all."""
+    every = os.sched_getaffinity(0)
+    return {max(every)} if threads == 1 else every
+
+
+def bind(threads: int) -> None:
+    os.sched_setaffinity(0, cores(threads))
+
+
+@contextmanager
+def worker(threads: int) -> Iterator[Callable[..., Cost]]:
+    """Runs functions in a process of its own, on as many cores as it has threads."""
+    with ProcessPoolExecutor(1, get_context("spawn"), bind, (threads,)) as process:
+        yield lambda function, *arguments: process.submit(function, *arguments).result()
 
 
 def ours(folder: Path, metrics: str, frames: int, threads: int, encodes: str = "a") -> Cost:
@@ -117,7 +148,7 @@ def ours(folder: Path, metrics: str, frames: int, threads: int, encodes: str = "
         for compared in compare_files(paths, str(folder / "reference.mp4"), specs, settings):
             assert compared.scores is not None, compared.error
 
-    return cost(work, resource.RUSAGE_SELF)
+    return cost(work, resource.RUSAGE_SELF, frames)
 
 
 def theirs(folder: Path, graph: str, frames: int, threads: int) -> Cost:
@@ -125,7 +156,11 @@ def theirs(folder: Path, graph: str, frames: int, threads: int) -> Cost:
     for name in ("a", "reference"):
         command += ["-threads", str(threads), "-i", str(folder / f"{name}.mp4")]
     command += ["-lavfi", f"[0:v][1:v]{graph.format(threads)}", "-frames:v", str(frames), "-f", "null", "-"]
-    return cost(lambda: subprocess.run(command, check=True, capture_output=True, timeout=600), resource.RUSAGE_CHILDREN)
+
+    def work() -> None:
+        subprocess.run(command, check=True, capture_output=True, timeout=600)  # which inherits the worker's cores
+
+    return cost(work, resource.RUSAGE_CHILDREN, frames)
 
 
 def decoding(folder: Path, frames: int, threads: int) -> Cost:
@@ -135,44 +170,42 @@ def decoding(folder: Path, frames: int, threads: int) -> Cost:
         for name in ("a", "reference"):
             with av.open(str(folder / f"{name}.mp4")) as container:
                 container.streams.video[0].codec_context.thread_count = threads
-                assert sum(1 for _ in container.decode(video=0)) == frames
+                assert sum(1 for _ in islice(container.decode(video=0), frames)) == frames
 
-    return cost(work, resource.RUSAGE_SELF)
+    return cost(work, resource.RUSAGE_SELF, frames)
 
 
 @pytest.mark.timeout(1800)
-def test_files(folder: Path, report: Report) -> None:
+def test_files(folder: Path, rounds: int, report: Report) -> None:
     rows = []
     for row in ROWS:
         for threads in (1, 2) if row.title.startswith("VMAF v") else (1,):
-            ours(folder, row.metrics, 3, threads)
             mine, other = [], []
-            for _ in range(ROUNDS):
-                peer = theirs(folder, row.graph, row.frames, threads) if row.graph else decoding(folder, row.frames, threads)
-                other.append(peer)
-                mine.append(ours(folder, row.metrics, row.frames, threads))
-            cpu = [statistics.median(each.cpu for each in costs) / row.frames for costs in (mine, other)]
-            ratios = [
-                statistics.median(
-                    getattr(there, kind) / getattr(here, kind) for here, there in zip(mine, other, strict=True)
-                )
-                for kind in ("cpu", "wall")
-            ]
-            cells = [f"{number:.1f}" for number in cpu] + [f"{ratio:.2f}" for ratio in ratios]
-            rows.append([row.title, str(threads), *cells, row.goal])
-    head = ["metric", "threads", "vqmon, CPU ms/frame", "ffmpeg, CPU ms/frame", "ratio, CPU", "ratio, clock", "goal"]
-    report("files", "1080p 8-bit H.264 in MP4, decoded by each", head, rows)
+            with worker(threads) as run:
+                run(ours, folder, row.metrics, 3, threads)
+                for _ in range(rounds):
+                    peer = (theirs, folder, row.graph) if row.graph else (decoding, folder)
+                    other.append(run(*peer, row.frames, threads))
+                    mine.append(run(ours, folder, row.metrics, row.frames, threads))
+            here, there = median(mine), median(other)
+            cpu = [f"{here.cpu:.1f}", f"{there.cpu:.1f}", f"{there.cpu / here.cpu:.2f}"]
+            clock = [f"{here.clock:.1f}", f"{there.clock:.1f}", f"{there.clock / here.clock:.2f}"]
+            rows.append([row.title, str(threads), *cpu, *clock, row.goal])
+    kinds = [f"{side}, {kind}" for kind in ("CPU", "clock") for side in ("vqmon", "ffmpeg", "ratio")]
+    head = [f"{kind} ms/frame" if not kind.startswith("ratio") else kind for kind in kinds]
+    report("files", "1080p 8-bit H.264 in MP4, decoded by each", ["metric", "threads", *head, "goal"], rows)
 
 
 @pytest.mark.timeout(600)
-def test_several_encodes(folder: Path, report: Report) -> None:
+def test_several_encodes(folder: Path, rounds: int, report: Report) -> None:
     rows = []
     for metrics in ("vmaf", "vmaf_v1"):
-        ours(folder, metrics, 3, 1, "abc")
         together, apart = [], []
-        for _ in range(ROUNDS):
-            together.append(ours(folder, metrics, FRAMES, 1, "abc").cpu / FRAMES)
-            apart.append(sum(ours(folder, metrics, FRAMES, 1, name).cpu for name in "abc") / FRAMES)
+        with worker(1) as run:
+            run(ours, folder, metrics, 3, 1, "abc")
+            for _ in range(rounds):
+                together.append(run(ours, folder, metrics, FEWER, 1, "abc").cpu)
+                apart.append(sum(run(ours, folder, metrics, FEWER, 1, name).cpu for name in "abc"))
         one, three = statistics.median(together), statistics.median(apart)
         rows.append([metrics, f"{three:.1f}", f"{one:.1f}", f"{100 * (1 - one / three):.0f} %"])
     head = ["metric", "one by one, CPU ms/frame", "in one pass, CPU ms/frame", "saved"]
@@ -200,7 +233,7 @@ def test_a_fresh_process(folder: Path, tmp_path: Path, report: Report) -> None:
     for metrics in ("vmaf", "vmaf_v1", "vmaf,psnr,ssim"):
         cold, _ = run(metrics, metrics, "--num-frames", "1")
         warm, _ = run(metrics, metrics, "--num-frames", "1")
-        _, memory = run(metrics, metrics, "--threads", "2")
+        _, memory = run(metrics, metrics, "--threads", "2", "--num-frames", str(FEWER))
         rows.append([metrics, f"{cold:.1f}", f"{warm:.1f}", f"{memory:.0f}"])
     head = ["metrics", "first score, kernels not compiled, CPU s", "compiled, CPU s", "peak memory, 2 threads, MiB"]
     report("fresh", "A fresh vqmon process, 1080p", head, rows)
