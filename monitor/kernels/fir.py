@@ -2,33 +2,34 @@
 
 A lane is an int32 that holds two neighbouring int16 samples, the first in its lower half; a tap pair is packed the same
 way. ``lane * tap pair`` is the sum of the two products: ``vpmaddwd`` on x86-64, which multiplies sixteen 16-bit samples and
-adds them to eight 32-bit sums at once. Neither Numba nor LLVM forms it from scalar loops, so this module writes the loop in
-LLVM's own vectors. Other processors get the same arithmetic through LLVM's generic code.
+adds them to eight 32-bit sums at once. Neither Numba nor LLVM forms it from scalar loops, so this module writes LLVM's own
+vectors. Other processors get the same arithmetic through LLVM's generic code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
-from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
+
+from monitor.kernels.instructions import BLOCK, I16, I32, Number, Room, each
+from monitor.kernels.vectors import splat
 
 LANES = 16
 """Lanes that are computed together: rows are allocated in multiples of it, and what lies past the end may be anything."""
 
-Lanes = NDArray[np.int32] | NDArray[np.uint32]
-Pairs = tuple[np.int32, ...]
+ORDER = (0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15)
+"""How 16 lanes lie in the ring: as AVX2 makes them of two rows, and turns two vectors of sums into one of half the size."""
 
-I16, I32, I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
+Places = NDArray[np.int64]
+Taps = NDArray[np.int32]
 
 
-def tap_pairs(taps: Sequence[int], first: int = 0) -> Pairs:
+def tap_pairs(taps: Sequence[int], first: int = 0) -> Taps:
     """Taps packed by twos.
 
     Args:
@@ -37,67 +38,158 @@ def tap_pairs(taps: Sequence[int], first: int = 0) -> Pairs:
     """
     padded = np.zeros((len(taps) + first + 1) // 2 * 2, np.int16)
     padded[first : first + len(taps)] = taps
-    return tuple(np.frombuffer(padded.tobytes(), "<i4").astype(np.int32))
+    return padded.view(np.int32)
 
 
-def row_lanes(samples: int) -> int:
-    """Lanes to allocate for a row of ``samples`` results or of sample pairs."""
-    return -(-samples // LANES) * LANES
+def mirrored(places: Places, size: int) -> Places:
+    """Places inside 0..size-1, mirrored at the edges without repeating the edge sample, as often as it takes."""
+    period = max(2 * size - 2, 1)
+    inside = np.abs(places) % period
+    return np.minimum(inside, period - inside) if size > 1 else inside
 
 
-def pair_sums(out: Lanes, source: Lanes, offsets: NDArray[np.int64], taps: Pairs, count: int, start: int) -> None:
-    """``out[i] = start + sum over k of source[offsets[k] + i] * taps[k]``, modulo 2**32, for ``count`` lanes.
+def pair_sums(source: NDArray[np.int16], places: Places, taps: Taps, count: int, start: int) -> NDArray[np.int64]:
+    """What ``Sums`` are, as plain numbers.
 
-    Lanes up to the next multiple of ``LANES`` are written too.
+    Args:
+        source: Samples, two for each lane.
+        places: Where the lanes for each pair of taps begin.
+        taps: Pairs of taps.
+        count: Lanes to sum up, which are as many sums.
+        start: What is added to each.
     """
-    size = -(-count // LANES) * LANES
-    total = np.full(size, start, np.int64)
-    for offset, tap in zip(offsets[: len(taps)], taps, strict=True):
-        samples = source[offset : offset + size].view(np.int16).astype(np.int64).reshape(-1, 2)
-        total += samples @ np.array([tap], np.int32).view(np.int16).astype(np.int64)
-    out[:size] = total.astype(np.int32)
+    total = np.full(count, start, np.int64)
+    for place, pair in zip(places.tolist(), taps.view(np.int16).reshape(-1, 2).astype(np.int64), strict=True):
+        total += source[2 * place : 2 * (place + count)].reshape(-1, 2).astype(np.int64) @ pair
+    return total
 
 
-def two_pair_sums(
-    out: Lanes,
-    other: Lanes,
-    source: Lanes,
-    offsets: NDArray[np.int64],
-    taps: Pairs,
-    other_taps: Pairs,
-    count: int,
-    start: int,
-) -> None:
-    """``pair_sums`` with two sets of taps over the same lanes, which are read once."""
-    pair_sums(out, source, offsets, taps, count, start)
-    pair_sums(other, source, offsets, other_taps, count, start)
+def supports(feature: str) -> bool:
+    """Whether this processor has instructions that LLVM knows by this name."""
+    return bool(llvm.get_host_cpu_features().get(feature))
 
 
-def _vector(element: ir.IntType, count: int) -> ir.VectorType:
-    return ir.VectorType(element, count)
+def vector_lanes() -> int:
+    """Lanes in a register of this processor."""
+    return 16 if supports("avx512bw") else 8
 
 
-def _mask(indices: Sequence[int]) -> ir.Constant:
-    return ir.Constant(_vector(I32, len(indices)), list(indices))
+class Sums:
+    """Weighted sums of ``BLOCK`` lanes with each of some sets of taps, in registers."""
+
+    def __init__(self, builder: ir.IRBuilder, taps: Sequence[Room], places: Room) -> None:
+        self.builder, self.taps, self.places = builder, taps, places
+        self.size = vector_lanes()
+        self.kind = ir.VectorType(I32, self.size)
+        parts = range(BLOCK // self.size)
+        zeros = ir.Constant(self.kind, [0] * self.size)
+        self.totals = [
+            [cgutils.alloca_once_value(builder, zeros) for _ in parts]  # type: ignore[no-untyped-call]
+            for _ in taps
+        ]
+
+    def spread(self, number: Number) -> ir.Value:
+        """A number's lowest 32 bits, once for each lane."""
+        return splat(self.builder, number.as_int(I32), self.size)
+
+    def change(self, change: Callable[[ir.Value], ir.Value]) -> None:
+        """Make something else of each vector of sums."""
+        for total in (total for row in self.totals for total in row):
+            self.builder.store(change(self.builder.load(total)), total)
+
+    def begin(self, start: Number) -> None:
+        """Set all sums to a number."""
+        begin = self.spread(start)
+        self.change(lambda _: begin)
+
+    def add(self, source: Room, at: Number, pairs: Number) -> None:
+        """Add lanes times pairs of taps.
+
+        Args:
+            source: Lanes.
+            at: Which of them is the first sum's, counted from the places.
+            pairs: How many pairs of taps.
+        """
+        build, samples = self.builder, ir.VectorType(I16, 2 * self.size)
+        with each(build, pairs) as k:
+            start = at + self.places.number(k)
+            lanes = [
+                build.bitcast(source.load_vector(start + self.size * n, self.size), samples)
+                for n in range(BLOCK // self.size)
+            ]
+            for taps, row in zip(self.taps, self.totals, strict=True):
+                pair = build.bitcast(splat(build, taps.load(k), self.size), samples)
+                for lane, total in zip(lanes, row, strict=True):
+                    build.store(build.add(build.load(total), pairwise_products(build, lane, pair)), total)
+
+    def in_two_parts(
+        self, low: Room, high: Room, at: Number, pairs: tuple[Number, Number], begin: tuple[Number, Number]
+    ) -> None:
+        """The upper 16 bits of sums of lower parts, plus sums of upper parts; of both first the lower ones' arguments."""
+        self.begin(begin[0])
+        self.add(low, at, pairs[0])
+        start = self.spread(begin[1])
+        self.change(lambda total: self.builder.add(self.upper_bits(total), start))
+        self.add(high, at, pairs[1])
+
+    def upper_bits(self, total: ir.Value) -> ir.Value:
+        """The upper 16 bits of sums."""
+        return self.builder.lshr(total, ir.Constant(self.kind, [16] * self.size))
+
+    def lower_bits(self, total: ir.Value) -> ir.Value:
+        """The lower 16 bits of sums."""
+        return self.builder.and_(total, ir.Constant(self.kind, [0xFFFF] * self.size))
+
+    def stored(self, out: Sequence[Room], at: Number) -> None:
+        """Write the sums of each set of taps to a row."""
+        for room, row in zip(out, self.totals, strict=True):
+            for n, total in enumerate(row):
+                room.store_vector(at + self.size * n, self.builder.load(total))
+
+    def stored_in_16_bits(
+        self, out: Sequence[Room], at: Number, part: Callable[[ir.Value], ir.Value], order: Sequence[int], flip: int = 0
+    ) -> None:
+        """Write a part of 16 bits of the sums of each set of taps to a row.
+
+        Args:
+            out: A row for each set of taps.
+            at: Where in it.
+            part: Gives the bits of sums.
+            order: Which of 16 sums comes first, which next.
+            flip: Bits of the part that are turned over.
+        """
+        flipped = ir.Constant(ir.VectorType(I16, 16), [flip] * 16)
+        for room, row in zip(out, self.totals, strict=True):
+            parts = [part(self.builder.load(total)) for total in row]
+            for n in range(0, BLOCK, 16):
+                some = parts[n // self.size : (n + 16) // self.size]
+                room.store_vector(at + n, self.builder.xor(_narrowed(self.builder, some, order), flipped))
 
 
-def _undefined(kind: ir.Type) -> ir.Constant:
-    return ir.Constant(kind, ir.Undefined)
+def _narrowed(builder: ir.IRBuilder, numbers: Sequence[ir.Value], order: Sequence[int]) -> ir.Value:
+    """16 numbers that fit 16 bits, as such."""
+    half = ir.VectorType(I16, 16)
+    if len(numbers) == 2 and supports("avx2"):
+        kind = ir.FunctionType(half, [numbers[0].type] * 2)
+        pack = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx2.packusdw")  # type: ignore[no-untyped-call]
+        made, order = builder.call(pack, numbers), [ORDER.index(place) for place in order]
+    else:
+        made = numbers[0] if len(numbers) == 1 else builder.shuffle_vector(*numbers, _mask(range(16)))
+        made = builder.trunc(made, half)
+    return builder.shuffle_vector(made, made, _mask(order))
 
 
-def _splat(builder: ir.IRBuilder, lane: ir.Value) -> ir.Value:
-    lanes = _undefined(_vector(I32, LANES))
-    one = builder.insert_element(lanes, lane, ir.Constant(I32, 0))
-    return builder.shuffle_vector(one, lanes, _mask([0] * LANES))
+def _mask(places: Sequence[int]) -> ir.Constant:
+    return ir.Constant(ir.VectorType(I32, len(places)), list(places))
 
 
 def pairwise_products(builder: ir.IRBuilder, samples: ir.Value, taps: ir.Value) -> ir.Value:
     """Products of int16, added by twos: of vectors of 16 numbers, or 32 with a result of 16."""
-    lanes, features = samples.type.count // 2, llvm.get_host_cpu_features()
-    undefined = _undefined(samples.type)
-    if features.get("avx512bw") and lanes == 16:
+    lanes = samples.type.count // 2
+    undefined = ir.Constant(samples.type, ir.Undefined)
+    if supports("avx512bw") and lanes == 16:
         return builder.call(_declared(builder, "llvm.x86.avx512.pmaddw.d.512", 16), [samples, taps])
-    if features.get("avx2"):
+    if supports("avx2"):
         multiply = _declared(builder, "llvm.x86.avx2.pmadd.wd", 8)
         if lanes == 8:
             return builder.call(multiply, [samples, taps])
@@ -106,15 +198,18 @@ def pairwise_products(builder: ir.IRBuilder, samples: ir.Value, taps: ir.Value) 
             chosen = [builder.shuffle_vector(value, undefined, _mask(part)) for value in (samples, taps)]
             halves.append(builder.call(multiply, chosen))
         return builder.shuffle_vector(*halves, _mask(range(lanes)))
-    wide = _vector(I32, 2 * lanes)
+    wide = ir.VectorType(I32, 2 * lanes)
     products = builder.mul(builder.sext(samples, wide), builder.sext(taps, wide))
-    even, odd = (builder.shuffle_vector(products, _undefined(wide), _mask(range(start, 2 * lanes, 2))) for start in (0, 1))
+    even, odd = (
+        builder.shuffle_vector(products, ir.Constant(wide, ir.Undefined), _mask(range(start, 2 * lanes, 2)))
+        for start in (0, 1)
+    )
     return builder.add(even, odd)
 
 
 def row_pairs(builder: ir.IRBuilder, upper: ir.Value, lower: ir.Value) -> ir.Value:
     """``LANES`` samples of each of two rows as lanes of int16, those of 16 bits less 32768."""
-    parts, kind = [], _vector(I16, LANES)
+    parts, kind = [], ir.VectorType(I16, LANES)
     for start in (0, LANES // 2):
         order = [place + row * LANES for place in range(start, start + LANES // 2) for row in range(2)]
         part = builder.shuffle_vector(upper, lower, _mask(order))
@@ -125,94 +220,6 @@ def row_pairs(builder: ir.IRBuilder, upper: ir.Value, lower: ir.Value) -> ir.Val
 
 
 def _declared(builder: ir.IRBuilder, name: str, lanes: int) -> ir.Function:
-    samples = _vector(I16, 2 * lanes)
-    kind = ir.FunctionType(_vector(I32, lanes), [samples, samples])
+    samples = ir.VectorType(I16, 2 * lanes)
+    kind = ir.FunctionType(ir.VectorType(I32, lanes), [samples, samples])
     return cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
-
-
-def _emit(
-    context: Any, builder: ir.IRBuilder, kinds: Sequence[Any], values: Sequence[ir.Value], sets: Sequence[tuple[int, int]]
-) -> ir.Value:
-    """The loop. The arguments end with source, offsets, count and start; ``sets`` are the places of (out, taps) in them."""
-
-    def lanes_of(place: int, element: ir.IntType) -> ir.Value:
-        data = context.make_array(kinds[place])(context, builder, values[place]).data
-        return builder.bitcast(data, element.as_pointer())
-
-    size = len(kinds)
-    source, offsets = lanes_of(size - 4, I32), lanes_of(size - 3, I64)
-    outs = [lanes_of(out, I32) for out, _ in sets]
-    count_of_pairs = len(kinds[sets[0][1]])
-    pairs = _vector(I16, 2 * LANES)
-    taps = [
-        [builder.bitcast(_splat(builder, builder.extract_value(values[place], k)), pairs) for k in range(count_of_pairs)]
-        for _, place in sets
-    ]
-    starts = [
-        builder.gep(source, [builder.load(builder.gep(offsets, [ir.Constant(I64, k)]))]) for k in range(count_of_pairs)
-    ]
-    begin = _splat(builder, values[-1])
-    steps = builder.udiv(builder.add(values[-2], ir.Constant(I64, LANES - 1)), ir.Constant(I64, LANES))
-    with cgutils.for_range(builder, steps, intp=I64) as loop:
-        at = builder.mul(loop.index, ir.Constant(I64, LANES))
-        totals = [begin] * len(sets)
-        for k, start in enumerate(starts):
-            place = builder.bitcast(builder.gep(start, [at]), pairs.as_pointer())
-            samples = builder.load(place, align=4)
-            products = [pairwise_products(builder, samples, chosen[k]) for chosen in taps]
-            totals = [builder.add(*both) for both in zip(totals, products, strict=True)]
-        for out, total in zip(outs, totals, strict=True):
-            builder.store(total, builder.bitcast(builder.gep(out, [at]), _vector(I32, LANES).as_pointer()), align=4)
-    return context.get_dummy_value()
-
-
-@intrinsic
-def _pair_sums(_context: Any, out: Any, taps: Any, source: Any, offsets: Any, count: Any, start: Any) -> Any:
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> ir.Value:
-        return _emit(context, builder, signature.args, values, [(0, 1)])
-
-    return types.void(out, taps, source, offsets, count, start), emit
-
-
-@intrinsic
-def _two_pair_sums(
-    _context: Any, out: Any, taps: Any, other: Any, other_taps: Any, source: Any, offsets: Any, count: Any, start: Any
-) -> Any:
-    def emit(context: Any, builder: ir.IRBuilder, signature: Any, values: Any) -> ir.Value:
-        return _emit(context, builder, signature.args, values, [(0, 1), (2, 3)])
-
-    return types.void(out, taps, other, other_taps, source, offsets, count, start), emit
-
-
-# Numba matches an overload's arguments by name, though their types are of no interest here.
-
-
-@overload(pair_sums)
-def _compile_pair_sums(out: Any, source: Any, offsets: Any, taps: Any, count: Any, start: Any) -> Any:  # noqa: ARG001
-    def compiled(out: Any, source: Any, offsets: Any, taps: Any, count: Any, start: Any) -> None:
-        _pair_sums(  # type: ignore[call-arg]  # the context is Numba's
-            out, taps, source, offsets, np.int64(count), np.int32(start)
-        )
-
-    return compiled
-
-
-@overload(two_pair_sums)
-def _compile_two_pair_sums(
-    out: Any,  # noqa: ARG001
-    other: Any,  # noqa: ARG001
-    source: Any,  # noqa: ARG001
-    offsets: Any,  # noqa: ARG001
-    taps: Any,  # noqa: ARG001
-    other_taps: Any,  # noqa: ARG001
-    count: Any,  # noqa: ARG001
-    start: Any,  # noqa: ARG001
-) -> Any:
-    def compiled(
-        out: Any, other: Any, source: Any, offsets: Any, taps: Any, other_taps: Any, count: Any, start: Any
-    ) -> None:
-        _two_pair_sums(  # type: ignore[call-arg]
-            out, taps, other, other_taps, source, offsets, np.int64(count), np.int32(start)
-        )
-
-    return compiled

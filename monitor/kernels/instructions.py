@@ -134,7 +134,7 @@ class Room:
 
 @contextmanager
 def each(builder: ir.IRBuilder, stop: Number, step: int = 1, start: Number | None = None) -> Iterator[Number]:
-    """A loop over the numbers from ``start``, or 0, to less than ``stop``. LLVM leaves it one: what it holds is a lot already."""
+    """A loop over the numbers from ``start``, or 0, to less than ``stop``; LLVM leaves it rolled, as it holds a lot."""
     before, loop = builder.block, builder.append_basic_block("each")
     after = builder.append_basic_block("after")
     first = ir.Constant(I64, 0) if start is None else start.value

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.kernels.compiler import kernel
-from monitor.kernels.fir import LANES
+from monitor.kernels.fir import LANES, mirrored
 from monitor.kernels.instructions import aligned
 from monitor.kernels.motion_rows import PAIRS, REACH, Bytes, Lanes, Lines, added_across, filter_down, load
 from monitor.kernels.rooms import Rooms
@@ -36,16 +36,9 @@ class _Room(NamedTuple):
         return cls(
             aligned((2, PAIRS, lanes), np.int32),
             aligned((4, lanes + 4 * LANES), np.int16),
-            _mirrored(np.stack([first, first + 1]), height),
-            np.stack([outside, _mirrored(outside, width)]) + REACH,
+            mirrored(np.stack([first, first + 1]), height),
+            np.stack([outside, mirrored(outside, width)]) + REACH,
         )
-
-
-def _mirrored(places: NDArray[np.int64], size: int) -> NDArray[np.int64]:
-    """Places inside 0..size-1, mirrored at the edges without repeating the edge sample, as often as it takes."""
-    period = max(2 * size - 2, 1)
-    inside = np.abs(places) % period
-    return np.minimum(inside, period - inside) if size > 1 else inside
 
 
 @kernel()

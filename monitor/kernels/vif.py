@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.kernels.compiler import kernel
-from monitor.kernels.fir import tap_pairs
+from monitor.kernels.fir import Places, Taps, mirrored, tap_pairs
 from monitor.kernels.information import OTHERS, QUANTITIES, ROWS, add_information
 from monitor.kernels.instructions import BLOCK, aligned
 from monitor.kernels.rooms import Rooms
-from monitor.kernels.vif_rows import PARTS, Lanes, Places, Taps, Words, filter_across, filter_down, halve, load_pair
+from monitor.kernels.vif_rows import PARTS, Lanes, Words, filter_across, filter_down, halve, load_pair
 from monitor.types import Plane
 
 TAPS = (
@@ -92,13 +92,6 @@ def _taps(taps: tuple[int, ...], first: int = 0) -> tuple[Taps, Places]:
     return np.concatenate(pairs, dtype=np.int32), np.tile(np.arange(len(pairs[0])), len(pairs))
 
 
-def _mirrored(places: Places, size: int) -> Places:
-    """Places inside 0..size-1, mirrored at the edges without repeating the edge sample, as often as it takes."""
-    period = max(2 * size - 2, 1)
-    inside = np.abs(places) % period
-    return np.minimum(inside, period - inside) if size > 1 else inside
-
-
 def _padded(samples: int) -> int:
     """Lanes or samples to allocate for a row: an odd number of cache lines, so that rows don't compete for places there."""
     return samples // BLOCK * BLOCK + BLOCK + BLOCK // 2
@@ -145,8 +138,8 @@ class Scale(NamedTuple):
             next_taps,
             next_places,
             (phases + next_places) % pairs * stride,
-            np.stack([outside, _mirrored(outside, width)]) + reach,
-            _mirrored(np.stack([first, first + 1]), height),
+            np.stack([outside, mirrored(outside, width)]) + reach,
+            mirrored(np.stack([first, first + 1]), height),
         )
 
 
@@ -174,28 +167,6 @@ def _as_bytes(picture: Plane) -> Bytes:
     seen: Bytes = picture.view(np.uint8)
     seen.flags.writeable = False
     return seen
-
-
-@kernel()
-def mirrored(index: int, size: int) -> int:
-    """Index inside 0..size-1, mirrored at the edges without repeating the edge sample."""
-    if size == 1:
-        return 0
-    period = 2 * size - 2
-    index = abs(index) % period
-    return min(index, period - index)
-
-
-@kernel()
-def fill_edges(line: NDArray[np.uint16] | NDArray[np.int16], reach: int, width: int) -> None:
-    """Mirror a row that begins at place ``reach`` into the places before and after it."""
-    last = reach + width - 1
-    for i in range(1, reach + 1):
-        if i < width:
-            line[reach - i], line[last + i] = line[reach + i], line[last - i]
-        else:
-            line[reach - i], line[last + i] = line[reach + mirrored(-i, width)], line[reach + mirrored(width - 1 + i, width)]
-    line[last + reach + 1] = 0
 
 
 @kernel()

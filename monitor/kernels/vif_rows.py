@@ -1,9 +1,9 @@
 """Steps of VIF over rows: pairs of them into lanes, filtered down, filtered across, and the next scale's picture.
 
 Lanes are pairs of int16, see ``monitor.kernels.fir``. Samples of any depth are scaled to 16 bits, which changes no rounding.
-Values of 16 bits are kept less 32768, so that they are int16: a filter whose taps sum to 65536 then gives its sum less 2**31,
-modulo 2**32. Products of samples have 32 bits and are filtered in two parts; since the sum of the upper parts is whole after
-the shift, rounding the sum of the lower ones alone gives exactly what rounding the whole sum would.
+Values of 16 bits are kept less 32768, so that they are int16: a filter whose taps sum to 65536 then gives its sum less
+2**31, modulo 2**32. Products of samples have 32 bits and are filtered in two parts; since the sum of the upper parts is
+whole after the shift, rounding the sum of the lower ones alone gives exactly what rounding the whole sum would.
 
 Parts of quantities, of lanes and of lines, in this order: samples of the reference x and of the distorted picture y; upper
 parts of xx, yy and xy; lower parts of these.
@@ -11,15 +11,13 @@ parts of xx, yy and xy; lower parts of these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
-from numba.core import cgutils
 from numpy.typing import NDArray
 
-from monitor.kernels.fir import pairwise_products
+from monitor.kernels.fir import ORDER, Places, Sums, Taps, pair_sums
 from monitor.kernels.instructions import BLOCK, I16, I32, I64, Number, Room, each, written_by
 from monitor.kernels.vectors import splat
 
@@ -40,12 +38,6 @@ SAMPLES = 16
 
 Words = NDArray[np.uint16]
 Lanes = NDArray[np.uint32]
-Places = NDArray[np.int64]
-Taps = NDArray[np.int32]
-
-
-ORDER = (0, 1, 2, 3, 8, 9, 10, 11, 4, 5, 6, 7, 12, 13, 14, 15)
-"""How 16 lanes lie in the ring: as AVX2 makes them of two rows, and turns two vectors of sums into one of half the size."""
 
 
 def _interleaved(builder: ir.IRBuilder, upper: ir.Value, lower: ir.Value) -> list[ir.Value]:
@@ -135,8 +127,8 @@ def load_pair(
     """Two rows of both pictures as lanes.
 
     Args:
-        ring: Lanes to write to, a row for each part of a quantity. Lower parts are those of nothing where samples have 8 bits,
-            and are left out.
+        ring: Lanes to write to, a row for each part of a quantity. Of samples of 8 bits, products have no lower parts, and
+            none are written.
         at: Where in each.
         samples: Room for four rows.
         reference: Samples as bytes: two each from 9 bits on.
@@ -166,114 +158,6 @@ def load_pair(
             ring[quantity + 3, inside] = packed(product & np.uint32(0xFFFF))
 
 
-def _vector_lanes() -> int:
-    return 16 if llvm.get_host_cpu_features().get("avx512bw") else 8
-
-
-class _Sums:
-    """Weighted sums of ``BLOCK`` lanes with each of some sets of taps, in registers."""
-
-    def __init__(self, builder: ir.IRBuilder, taps: Sequence[Room], places: Room) -> None:
-        self.builder, self.taps, self.places = builder, taps, places
-        self.size = _vector_lanes()
-        self.kind = ir.VectorType(I32, self.size)
-        parts = range(BLOCK // self.size)
-        zeros = ir.Constant(self.kind, [0] * self.size)
-        self.totals = [
-            [cgutils.alloca_once_value(builder, zeros) for _ in parts]  # type: ignore[no-untyped-call]
-            for _ in taps
-        ]
-
-    def spread(self, number: Number) -> ir.Value:
-        return splat(self.builder, number.as_int(I32), self.size)
-
-    def change(self, change: Callable[[ir.Value], ir.Value]) -> None:
-        for total in (total for row in self.totals for total in row):
-            self.builder.store(change(self.builder.load(total)), total)
-
-    def begin(self, start: Number) -> None:
-        begin = self.spread(start)
-        self.change(lambda _: begin)
-
-    def add(self, source: Room, at: Number, pairs: Number) -> None:
-        """Add lanes times pairs of taps."""
-        build, samples = self.builder, ir.VectorType(I16, 2 * self.size)
-        with each(build, pairs) as k:
-            start = at + self.places.number(k)
-            lanes = [
-                build.bitcast(source.load_vector(start + self.size * n, self.size), samples)
-                for n in range(BLOCK // self.size)
-            ]
-            for taps, row in zip(self.taps, self.totals, strict=True):
-                pair = build.bitcast(splat(build, taps.load(k), self.size), samples)
-                for lane, total in zip(lanes, row, strict=True):
-                    build.store(build.add(build.load(total), pairwise_products(build, lane, pair)), total)
-
-    def in_two_parts(
-        self, low: Room, high: Room, at: Number, pairs: tuple[Number, Number], begin: tuple[Number, Number]
-    ) -> None:
-        """The upper 16 bits of sums of lower parts, plus sums of upper parts."""
-        self.begin(begin[0])
-        self.add(low, at, pairs[0])
-        start = self.spread(begin[1])
-        self.change(lambda total: self.builder.add(self.upper_bits(total), start))
-        self.add(high, at, pairs[1])
-
-    def upper_bits(self, total: ir.Value) -> ir.Value:
-        """The upper 16 bits of sums."""
-        return self.builder.lshr(total, ir.Constant(self.kind, [16] * self.size))
-
-    def lower_bits(self, total: ir.Value) -> ir.Value:
-        """The lower 16 bits of sums."""
-        return self.builder.and_(total, ir.Constant(self.kind, [0xFFFF] * self.size))
-
-    def stored(self, out: Sequence[Room], at: Number) -> None:
-        """Write the sums of each set of taps to a row."""
-        for room, row in zip(out, self.totals, strict=True):
-            for n, total in enumerate(row):
-                room.store_vector(at + self.size * n, self.builder.load(total))
-
-    def stored_in_16_bits(
-        self, out: Sequence[Room], at: Number, part: Callable[[ir.Value], ir.Value], order: Sequence[int], flip: int = 0
-    ) -> None:
-        """Write a part of 16 bits of the sums of each set of taps to a row.
-
-        Args:
-            out: A row for each set of taps.
-            at: Where in it.
-            part: Gives the bits of sums.
-            order: Which of 16 sums comes first, which next.
-            flip: Bits of the part that are turned over.
-        """
-        flipped = ir.Constant(ir.VectorType(I16, 16), [flip] * 16)
-        for room, row in zip(out, self.totals, strict=True):
-            parts = [part(self.builder.load(total)) for total in row]
-            for n in range(0, BLOCK, 16):
-                some = parts[n // self.size : (n + 16) // self.size]
-                room.store_vector(at + n, self.builder.xor(_narrowed(self.builder, some, order), flipped))
-
-
-def _narrowed(builder: ir.IRBuilder, numbers: Sequence[ir.Value], order: Sequence[int]) -> ir.Value:
-    """16 numbers that fit 16 bits, as such."""
-    half, whole = ir.VectorType(I16, 16), ir.VectorType(I32, 16)
-    if len(numbers) == 2 and llvm.get_host_cpu_features().get("avx2"):
-        kind = ir.FunctionType(half, [numbers[0].type] * 2)
-        pack = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx2.packusdw")  # type: ignore[no-untyped-call]
-        made, order = builder.call(pack, numbers), [ORDER.index(place) for place in order]
-    else:
-        made = numbers[0] if len(numbers) == 1 else builder.shuffle_vector(*numbers, ir.Constant(whole, list(range(16))))
-        made = builder.trunc(made, half)
-    return builder.shuffle_vector(made, made, ir.Constant(whole, list(order)))
-
-
-def _weighted(source: NDArray[np.int16], places: Places, taps: Taps, count: int, start: int) -> NDArray[np.int64]:
-    """Sums of ``count`` lanes times pairs of taps, for pairs of samples."""
-    total = np.full(count, start, np.int64)
-    for place, pair in zip(places.tolist(), taps.view(np.int16).reshape(-1, 2).astype(np.int64), strict=True):
-        total += source[2 * place : 2 * (place + count)].reshape(-1, 2).astype(np.int64) @ pair
-    return total
-
-
 def _in_two_parts(low: NDArray[np.int64], high: NDArray[np.int64]) -> Lanes:
     total: Lanes = (low.astype(np.uint32) >> np.uint32(16)) + high.astype(np.uint32)
     return total
@@ -299,7 +183,7 @@ def _emit_filter_down(
     reach: Number,
     depth: Number,
 ) -> None:
-    sums = _Sums(builder, [taps.row(0), taps.row(1)], places.row(phase))
+    sums = Sums(builder, [taps.row(0), taps.row(1)], places.row(phase))
     pairs, lanes = places.sizes[1], ring.of_kind(I32)
     with each(builder, Number(builder, ir.Constant(I64, QUANTITIES))) as quantity:
         of_square = quantity.at_least(2)
@@ -347,10 +231,10 @@ def filter_down(
         out = lines[PARTS * row : PARTS * (row + 1), inside]
         for quantity in range(QUANTITIES):
             of_square = quantity >= 2
-            high = _weighted(signed[quantity], places[phase], taps[row], width, 0 if of_square else HALF)
+            high = pair_sums(signed[quantity], places[phase], taps[row], width, 0 if of_square else HALF)
             low = np.zeros(width, np.int64)
             if of_square and depth > BYTE:
-                low = _weighted(signed[quantity + 3], places[phase], taps[row], width, OFFSET + HALF)
+                low = pair_sums(signed[quantity + 3], places[phase], taps[row], width, OFFSET + HALF)
             total = _in_two_parts(low, high)
             out[quantity] = total >> np.uint32(16)
             if of_square:
@@ -361,7 +245,7 @@ def filter_down(
 def _emit_filter_across(
     builder: ir.IRBuilder, out: Room, lines: Room, places: Room, taps: Room, row: Number, first: Number, count: Number
 ) -> None:
-    sums = _Sums(builder, [taps.row(0), taps.row(1)], places)
+    sums = Sums(builder, [taps.row(0), taps.row(1)], places)
     pairs, begin = places.sizes[0], Number(builder, ir.Constant(I64, OFFSET))
     with each(builder, Number(builder, ir.Constant(I64, QUANTITIES))) as quantity:
         of_square = quantity.at_least(2)
@@ -389,11 +273,10 @@ def filter_across(out: Lanes, lines: Words, places: Places, taps: Taps, row: int
     signed = lines.view(np.int16)[PARTS * row : PARTS * (row + 1), 2 * first :]
     for odd in range(2):
         for quantity in range(QUANTITIES):
-            sums = _weighted(signed[quantity], places, taps[odd], count, OFFSET)
+            high, low = pair_sums(signed[quantity], places, taps[odd], count, OFFSET), np.zeros(count, np.int64)
             if quantity >= 2:
-                low = _weighted(signed[quantity + 3], places, taps[odd], count, OFFSET + HALF)
-                sums = _in_two_parts(low, sums)
-            out[quantity, odd, :count] = sums.astype(np.uint32)
+                low = pair_sums(signed[quantity + 3], places, taps[odd], count, OFFSET + HALF)
+            out[quantity, odd, :count] = _in_two_parts(low, high)
 
 
 def _emit_halve(
@@ -412,7 +295,7 @@ def _emit_halve(
 ) -> None:
     half = Number(builder, ir.Constant(I64, HALF))
     with each(builder, Number(builder, ir.Constant(I64, 2))) as picture:
-        sums = _Sums(builder, [taps], down.row(phase))
+        sums = Sums(builder, [taps], down.row(phase))
         with each(builder, width, BLOCK) as at:
             sums.begin(half)
             sums.add(ring.row(picture).of_kind(I32), at, down.sizes[1])
@@ -420,7 +303,7 @@ def _emit_halve(
             sums.stored_in_16_bits(rows, reach + at, sums.upper_bits, ORDER)
     _emit_mirror(builder, lines, edges, 2)
     with each(builder, Number(builder, ir.Constant(I64, 2))) as picture:
-        sums = _Sums(builder, [taps], across)
+        sums = Sums(builder, [taps], across)
         with each(builder, width >> 1, BLOCK) as at:
             sums.begin(half + OFFSET)
             sums.add(lines.row(picture).of_kind(I32), at, across.sizes[0])
@@ -457,9 +340,9 @@ def halve(
         reach: As for ``filter_down``.
     """
     for picture in range(2):
-        total = _weighted(ring.view(np.int16)[picture], down[phase], taps, width, HALF).astype(np.uint32)
+        total = pair_sums(ring.view(np.int16)[picture], down[phase], taps, width, HALF).astype(np.uint32)
         line = lines[picture]
         line[reach : reach + width] = total >> np.uint32(16)
         line[edges[0]] = line[edges[1]]
-        total = _weighted(line.view(np.int16), across, taps, width // 2, OFFSET + HALF).astype(np.uint32)
+        total = pair_sums(line.view(np.int16), across, taps, width // 2, OFFSET + HALF).astype(np.uint32)
         out[picture, row, : width // 2] = total >> np.uint32(16)
