@@ -11,7 +11,7 @@ pair (gain limits, distances, display heights) share all but what follows from t
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from monitor.kernels import wavelet
 from monitor.kernels.adm_plan import BANDS, CENTRES, LINE, NEIGHBOURS, PARTS, PARTS_ROWS, THRESHOLD, Plan, Stage, stages
 from monitor.kernels.adm_separation import separate, separate_by_parts, separate_first, separate_first_closely
 from monitor.kernels.compiler import kernel
-from monitor.kernels.instructions import aligned
+from monitor.kernels.instructions import aligned, as_bytes
 from monitor.kernels.rooms import Rooms
 from monitor.kernels.settings import SENSITIVITY, Sensitivity, View
 from monitor.kernels.wavelet import MARGIN
@@ -238,7 +238,7 @@ def adm(
     kind = "adm", *reference.shape, bit_depth, len(limits), len(looked)
     found: list[list[Level]] = [[] for _ in views]
     with (rooms or Rooms()).borrowed(kind, lambda: _room(*kind[1:])) as (levels, working):
-        sources = [_bytes(plane) for plane in (reference, distorted)]
+        sources = [as_bytes(plane) for plane in (reference, distorted)]
         for level, (stage, room) in enumerate(zip(levels, working, strict=True)):
             looks = [(limits.index(view.gain_limit), part, *_factors(level, view.sensitivity)) for view, part in looked]
             of_signal, of_reference = np.zeros((len(looks), 3), np.int64), np.zeros(3, np.int64)
@@ -257,15 +257,8 @@ def adm(
             for view, of_view in zip(views, found, strict=True):
                 of_view.append(_level_of(stage, level, view, sums, of_reference.tolist()))
             height, first = stage.plan.height, stage.plan.approximation
-            sources = [_bytes(room[start : start + height]) for start in (first, first + height)]
+            sources = [as_bytes(room[start : start + height]) for start in (first, first + height)]
     return [Adm(tuple(of_view)) for of_view in found]
-
-
-def _bytes(rows: NDArray[Any]) -> NDArray[np.uint8]:
-    """Rows of any numbers in the one type that the kernel is compiled for."""
-    view = rows.view(np.uint8)
-    view.flags.writeable = False
-    return view
 
 
 def _level_of(

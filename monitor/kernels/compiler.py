@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import numpy as np
 from numba import njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
@@ -19,9 +18,6 @@ R = TypeVar("R")
 
 SUMS_MAY_REORDER = frozenset({"reassoc", "contract", "arcp", "nsz"})
 """Fast-math flags of kernels that add up floats. Never ``nnan`` or ``ninf``: with those a NaN test may be dropped."""
-
-BELOW_32 = np.uint32(31)
-"""``shift & BELOW_32`` is what it was, and tells LLVM so: it then shifts uint32 as such, not in lanes of 64 bits."""
 
 logger = logging.getLogger(__name__)
 

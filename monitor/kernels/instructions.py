@@ -197,6 +197,20 @@ def written_by(emit: Callable[..., ir.Value | None], gives: Any = types.void) ->
     return register
 
 
+def sum_of(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
+    """The sum of integers in a vector."""
+    name = f"llvm.vector.reduce.add.v{vector.type.count}{vector.type.element.intrinsic_name}"
+    kind = ir.FunctionType(vector.type.element, [vector.type])
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [vector])  # type: ignore[no-untyped-call]
+
+
+def as_bytes(rows: NDArray[Any]) -> NDArray[np.uint8]:
+    """The same rows, of any numbers, in the one type that kernels are compiled for."""
+    seen: NDArray[np.uint8] = rows.view(np.uint8)
+    seen.flags.writeable = False
+    return seen
+
+
 def aligned(shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
     """An array of zeros that begins at a cache line."""
     size = int(np.prod(shape)) * np.dtype(kind).itemsize

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from monitor.kernels.compiler import kernel
 from monitor.kernels.fir import LANES, mirrored
-from monitor.kernels.instructions import aligned
+from monitor.kernels.instructions import aligned, as_bytes
 from monitor.kernels.motion_rows import PAIRS, REACH, Bytes, Lanes, Lines, added_across, filter_down, load
 from monitor.kernels.rooms import Rooms
 from monitor.types import Plane
@@ -74,8 +74,6 @@ def motion(earlier: Plane, current: Plane, bit_depth: int, rooms: Rooms | None =
     """
     (height, width), kind = current.shape, ("motion", *current.shape)
     narrow = ((0, 0), (0, max(LANES - width, 0)))
-    pictures = [(plane if width >= LANES else np.pad(plane, narrow)).view(np.uint8) for plane in (earlier, current)]
-    for picture in pictures:
-        picture.flags.writeable = False  # the one type that the kernel is compiled for
+    pictures = [as_bytes(plane if width >= LANES else np.pad(plane, narrow)) for plane in (earlier, current)]
     with (rooms or Rooms()).borrowed(kind, lambda: _Room.of(height, width)) as room:
         return _sad(pictures[0], pictures[1], *room, width, bit_depth) / 256 / current.size

@@ -15,12 +15,13 @@ from numba import types
 from numba.core import cgutils
 from numpy.typing import NDArray
 
+from monitor.kernels import vif
 from monitor.kernels.fir import LANES, pairwise_products, row_pairs
-from monitor.kernels.instructions import I8, I16, I32, I64, Number, Room, each, written_by
+from monitor.kernels.instructions import I8, I16, I32, I64, Number, Room, each, sum_of, written_by
 from monitor.kernels.vectors import splat
 
-TAPS = (3571, 16004, 26386, 16004, 3571)
-"""Those of VIF's third scale; they sum to 65536."""
+TAPS = vif.TAPS[2]
+"""They sum to 65536."""
 REACH = len(TAPS) // 2
 PAIRS = REACH + 1
 
@@ -199,10 +200,7 @@ def _emit_added_across(builder: ir.IRBuilder, lines: Room, row: Number, width: N
             left = splat(builder, (count - at).as_int(I32), STEP)
             counted = builder.select(builder.icmp_signed("<", order, left), size, zeros)
             builder.store(builder.add(builder.load(total), counted), total)
-    sum_up = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
-        builder.module, ir.FunctionType(I64, [wide]), f"llvm.vector.reduce.add.v{STEP}i64"
-    )
-    return builder.call(sum_up, [builder.sext(builder.load(total), wide)])
+    return sum_of(builder, builder.sext(builder.load(total), wide))
 
 
 @written_by(_emit_added_across, types.int64)

@@ -18,7 +18,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from monitor.kernels.instructions import Number, Room, each, written_by
+from monitor.kernels.instructions import Number, Room, each, sum_of, written_by
 from monitor.kernels.vectors import F32, F64, I32, I64, WIDTH, Vector, splat
 
 ROW, PARTS = ir.VectorType(I32, WIDTH), ir.VectorType(I64, WIDTH // 2)
@@ -247,10 +247,7 @@ def loop(
                 room.store_vector(place + at, out.value)
             for part in added:
                 builder.store(builder.add(builder.load(total), part.value), total)
-        sum_up = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
-            builder.module, ir.FunctionType(I64, [PARTS]), f"llvm.vector.reduce.add.v{PARTS.count}i64"
-        )
-        return builder.call(sum_up, [builder.load(total)])
+        return sum_of(builder, builder.load(total))
 
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     plain.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in arguments])  # type: ignore[attr-defined]

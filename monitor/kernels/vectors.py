@@ -20,7 +20,7 @@ from llvmlite import ir
 from numba.core import cgutils
 from numpy.typing import NDArray
 
-from monitor.kernels.instructions import Number, Room, each
+from monitor.kernels.instructions import Number, Room, each, sum_of
 
 WIDTH = 8
 """Numbers in a vector, of 32 or of 64 bits alike: what a pair of AVX2 registers holds of the latter."""
@@ -326,9 +326,6 @@ def add_rows(
         for part, vector in zip(sums, added, strict=True):
             builder.store(builder.add(builder.load(part), vector.value), part)
     wide = ir.VectorType(I64, WIDTH)
-    sum_up = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
-        builder.module, ir.FunctionType(I64, [wide]), f"llvm.vector.reduce.add.v{WIDTH}i64"
-    )
     for into, part in zip(totals, sums, strict=True):
-        of_row = builder.call(sum_up, [builder.sext(builder.load(part), wide)])
+        of_row = sum_of(builder, builder.sext(builder.load(part), wide))
         builder.store(builder.add(builder.load(into), of_row), into)

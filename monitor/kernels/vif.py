@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from monitor.kernels.compiler import kernel
 from monitor.kernels.fir import Places, Taps, mirrored, tap_pairs
 from monitor.kernels.information import OTHERS, QUANTITIES, ROWS, add_information
-from monitor.kernels.instructions import BLOCK, aligned
+from monitor.kernels.instructions import BLOCK, aligned, as_bytes
 from monitor.kernels.rooms import Rooms
 from monitor.kernels.vif_rows import PARTS, Lanes, Words, filter_across, filter_down, halve, load_pair
 from monitor.types import Plane
@@ -162,13 +162,6 @@ class VifRoom:
         ]
 
 
-def _as_bytes(picture: Plane) -> Bytes:
-    """The same samples as a kernel compiled for bytes takes them."""
-    seen: Bytes = picture.view(np.uint8)
-    seen.flags.writeable = False
-    return seen
-
-
 @kernel()
 def _scale(
     reference: Bytes,
@@ -291,7 +284,7 @@ def _measured(
     shapes = [tuple(side >> scale for side in reference.shape) for scale in range(SCALES)]
     counted, made = _rows([height for height, _ in shapes], band, bands)
     totals = np.zeros((SCALES, OTHERS + 2 + len(limits)), np.int64)
-    pictures = _as_bytes(reference), _as_bytes(distorted)
+    pictures = as_bytes(reference), as_bytes(distorted)
     for number, (scale, (height, width)) in enumerate(zip(room.scales, shapes, strict=True)):
         _scale(
             *pictures,
@@ -317,7 +310,7 @@ def _measured(
             *counted[number],
             *made[number],
         )
-        pictures = _as_bytes(scale.smaller[0]), _as_bytes(scale.smaller[1])
+        pictures = as_bytes(scale.smaller[0]), as_bytes(scale.smaller[1])
     return totals
 
 
