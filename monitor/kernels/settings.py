@@ -1,9 +1,20 @@
-"""What libvmaf's extractors may be told, as the kernels take it: data, without a compiler behind it."""
+"""What libvmaf's extractors may be told, as the kernels take it: data, without a compiler behind it.
+
+Each option has its name, type, default and range here alone: scorers that hold such settings take them as options.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
+
+
+class Within(NamedTuple):
+    """The range of an option, both ends in it."""
+
+    least: float
+    most: float
+
 
 Sensitivity = tuple[tuple[float, float], ...]
 """Contrast sensitivity by level, finest first: of the bands h and v, and of d."""
@@ -43,26 +54,25 @@ class View(NamedTuple):
 class CambiSettings(NamedTuple):
     """libvmaf's options of CAMBI, by its names."""
 
-    enc_width: int = 0
+    enc_width: Annotated[int, Within(0, 65535)] = 0
     """Size of the encoded picture, where the frame was scaled up from it; 0 or more than the frame's: the frame's."""
-    enc_height: int = 0
-    enc_bitdepth: int = 0
+    enc_height: Annotated[int, Within(0, 65535)] = 0
+    enc_bitdepth: Annotated[int, Within(0, 16)] = 0
     """Bits of the encoded samples; 0: the frame's. Below ten, dither is removed first."""
-    window_size: int = 65
-    """Side of the square at 2160p, 15 to 127."""
-    topk: float = 0.6
+    window_size: Annotated[int, Within(15, 127)] = 65
+    """Side of the square at 2160p."""
+    topk: Annotated[float, Within(0.0001, 1)] = 0.6
     """Share of the samples, those with most contrast, that a scale's mean is of."""
-    tvi_threshold: float = 0.019
+    tvi_threshold: Annotated[float, Within(0.0001, 1)] = 0.019
     """Smallest visible contrast, as a share of the luminance."""
-    cambi_vis_lum_threshold: float = 0.0
+    cambi_vis_lum_threshold: Annotated[float, Within(0, 300)] = 0.0
     """Luminance in cd/m2 below which nothing is seen."""
-    max_log_contrast: int = 2
-    """Log2 of the number of contrast steps that count, 0 to 5."""
-    cambi_eotf: str = "bt1886"
-    """Or ``pq``."""
-    cambi_high_res_speedup: int = 0
-    """0, 1080, 1440 or 2160: leave out the first scale of pictures of this many lines and more."""
-    cambi_max_val: float = 1000.0
+    max_log_contrast: Annotated[int, Within(0, 5)] = 2
+    """Log2 of the number of contrast steps that count."""
+    cambi_eotf: Literal["bt1886", "pq"] = "bt1886"
+    cambi_high_res_speedup: Literal[0, 1080, 1440, 2160] = 0
+    """Leave out the first scale of pictures of this many lines and more; never where 0."""
+    cambi_max_val: Annotated[float, Within(0, 1000)] = 1000.0
 
     def encoded_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height at which a frame of a size is looked at."""
@@ -73,17 +83,16 @@ class CambiSettings(NamedTuple):
 class SpeedSettings(NamedTuple):
     """libvmaf's options of SpEED, by its names; ``speed_kernelscale`` is 1."""
 
-    speed_prescale: float = 1.0
+    speed_prescale: Annotated[float, Within(0.1, 4)] = 1.0
     """The planes are resized by this first."""
-    speed_prescale_method: str = "nearest"
-    """Or ``bilinear``."""
-    speed_sigma_nn: float = 0.29
+    speed_prescale_method: Literal["nearest", "bilinear"] = "nearest"
+    speed_sigma_nn: Annotated[float, Within(0.1, 2)] = 0.29
     """Noise of the eye."""
-    speed_nn_floor: float = 0.0
+    speed_nn_floor: Annotated[float, Within(0, 1)] = 0.0
     """How far above the noise's entropy a block's must be, as a share of the noise."""
-    speed_weight_var_mode: int = 0
-    """Which scales weigh the entropies, 0 to 6."""
-    speed_max_val: float = 1000.0
+    speed_weight_var_mode: Annotated[int, Within(0, 6)] = 0
+    """Which scales weigh the entropies."""
+    speed_max_val: Annotated[float, Within(0, 1000)] = 1000.0
 
     def prescaled(self, size: int) -> int:
         """Samples of a line of ``size`` after the first resizing."""

@@ -17,9 +17,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from monitor.errors import ConfigError, UnknownName
+from monitor.kernels.settings import Within
 from monitor.protocols import Feature, MetricSpec, Options, Reference, Scorer
 
 ENTRY_POINTS = "vqmon.scorers"
@@ -170,24 +171,62 @@ def _as_dataclass(scorer: type[AnyScorer]) -> type[Any]:
     return scorer
 
 
-def _options(scorer: type[AnyScorer]) -> Iterator[dataclasses.Field[Any]]:
-    return (
-        member
-        for member in dataclasses.fields(_as_dataclass(scorer))
-        if member.init and not SHARED.items() <= member.metadata.items()
-    )
+class _Option(NamedTuple):
+    name: str
+    default: object
+    member: str
+    """Name of the field that holds it."""
+    settings: Any = None
+    """The defaults of all options that the field holds, a named tuple; ``None`` where it is one option itself."""
+
+
+def _options(scorer: type[AnyScorer]) -> Iterator[_Option]:
+    for member in dataclasses.fields(_as_dataclass(scorer)):
+        if not member.init or SHARED.items() <= member.metadata.items():
+            continue
+        if isinstance(member.default, tuple) and hasattr(member.default, "_asdict"):
+            for name, default in member.default._asdict().items():
+                yield _Option(name, default, member.name, member.default)
+        else:
+            yield _Option(member.name, member.default, member.name)
 
 
 def _checked(scorer: type[AnyScorer], options: Options) -> dict[str, object]:
-    known = [option.name for option in _options(scorer)]
-    types = typing.get_type_hints(scorer) if options else {}
-    values = {}
+    """The fields that options give.
+
+    Raises:
+        ConfigError: an option is unknown or its value is of no use.
+    """
+    known = {option.name: option for option in _options(scorer)}
+    arguments: dict[str, object] = {}
     for name, value in options.items():
         if name not in known:
             offer = f"its options: {', '.join(known)}" if known else "it has none"
             raise ConfigError(f"metric {scorer.spec.name!r} has no option {name!r}; {offer}")
-        values[name] = _converted(scorer.spec.name, name, value, types[name])
-    return values
+        option = known[name]
+        holder = scorer if option.settings is None else type(option.settings)
+        hint = typing.get_type_hints(holder, include_extras=True)[name]
+        converted = _allowed(scorer.spec.name, name, value, hint)
+        if option.settings is not None:
+            held: Any = arguments.get(option.member, option.settings)
+            converted = held._replace(**{name: converted})
+        arguments[option.member] = converted
+    return arguments
+
+
+def _allowed(metric: str, name: str, value: object, hint: Any) -> object:
+    """A value as the option's type, within its range or among its choices."""
+    limits = typing.get_args(hint)[1:] if typing.get_origin(hint) is typing.Annotated else ()
+    wanted = typing.get_args(hint)[0] if limits else hint
+    choices = typing.get_args(wanted) if typing.get_origin(wanted) is typing.Literal else ()
+    converted: Any = _converted(metric, name, value, type(choices[0]) if choices else wanted)
+    for limit in limits:
+        if isinstance(limit, Within) and not limit.least <= converted <= limit.most:
+            raise ConfigError(f"metric {metric!r}: option {name!r} must be {limit.least} to {limit.most}, not {converted}")
+    if choices and converted not in choices:
+        offer = ", ".join(map(str, choices))
+        raise ConfigError(f"metric {metric!r}: option {name!r} must be one of {offer}, not {converted!r}")
+    return converted
 
 
 def _converted(metric: str, name: str, value: object, wanted: type) -> object:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 from monitor.errors import ConfigError
-from monitor.kernels.settings import BLENDED, SENSITIVITY, View
+from monitor.kernels.settings import BLENDED, SENSITIVITY, View, Within
 from monitor.protocols import Feature, MetricSpec, Reference
 from monitor.scorers._pairs import Measure, PairScorer
 from monitor.scorers._registry import SHARED, register
@@ -17,15 +17,8 @@ from monitor.types import FramePair, VideoFormat
 if TYPE_CHECKING:
     from monitor.kernels.adm import Adm
 
-RANGES: dict[str, tuple[float, float]] = {
-    "adm_enhn_gain_limit": (1, 100),
-    "adm_dlm_weight": (0, 1),
-    "adm_min_val": (0, 1),
-    "adm_noise_weight": (0, 1000),
-}
-"""What libvmaf allows."""
-
-WATSON, BLEND = 0, 2
+WATSON: Final = 0
+BLEND: Final = 2
 """``adm_csf_mode`` of VMAF v0 and of v1."""
 
 PLACES = {WATSON: ((1080, 3.0), (2160, 1.5)), BLEND: ((1080, 3.0), (1080, 5.0), (2160, 3.0), (2160, 1.5))}
@@ -77,21 +70,16 @@ class Adm3(PairScorer):
     """ADM3 and AIM of each pair; the options are libvmaf's."""
 
     spec: ClassVar[MetricSpec] = SPEC
-    adm_enhn_gain_limit: float = 100.0
-    adm_dlm_weight: float = 0.5
-    adm_min_val: float = 0.0
-    adm_noise_weight: float = 0.03125
-    adm_csf_mode: int = WATSON
+    adm_enhn_gain_limit: Annotated[float, Within(1, 100)] = 100.0
+    adm_dlm_weight: Annotated[float, Within(0, 1)] = 0.5
+    adm_min_val: Annotated[float, Within(0, 1)] = 0.0
+    adm_noise_weight: Annotated[float, Within(0, 1000)] = 0.03125
+    adm_csf_mode: Literal[0, 2] = WATSON
     adm_norm_view_dist: float = 3.0
     adm_ref_display_height: int = 1080
     features: VmafFeatures = field(default_factory=VmafFeatures, metadata=SHARED, repr=False)
 
     def __post_init__(self) -> None:
-        for name, (least, most) in RANGES.items():
-            if not least <= getattr(self, name) <= most:
-                raise ConfigError(f"metric 'adm3': option {name!r} must be {least} to {most}, not {getattr(self, name)}")
-        if self.adm_csf_mode not in PLACES:
-            raise ConfigError(f"metric 'adm3': option 'adm_csf_mode' must be one of 0, 2, not {self.adm_csf_mode}")
         if (self.adm_ref_display_height, self.adm_norm_view_dist) not in PLACES[self.adm_csf_mode]:
             offer = "; ".join(f"{height} and {distance:g}" for height, distance in PLACES[self.adm_csf_mode])
             raise ConfigError(

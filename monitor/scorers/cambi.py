@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from monitor.errors import ConfigError, UnsupportedFormat
+from monitor.errors import UnsupportedFormat
 from monitor.kernels.rooms import Rooms
 from monitor.kernels.settings import CambiSettings
 from monitor.protocols import Feature, MetricSpec, Reference
@@ -15,24 +15,6 @@ from monitor.scorers._memory import PlaneMemory
 from monitor.scorers._registry import register
 from monitor.scorers._vmaf import LONGER_ENCODED, cambi_of
 from monitor.types import Frame, Score, VideoFormat
-
-RANGES: dict[str, tuple[float, float]] = {
-    "enc_width": (0, 65535),
-    "enc_height": (0, 65535),
-    "enc_bitdepth": (0, 16),
-    "window_size": (15, 127),
-    "topk": (0.0001, 1),
-    "tvi_threshold": (0.0001, 1),
-    "cambi_vis_lum_threshold": (0, 300),
-    "max_log_contrast": (0, 5),
-    "cambi_max_val": (0, 1000),
-}
-"""What libvmaf allows."""
-
-CHOICES: dict[str, tuple[object, ...]] = {
-    "cambi_eotf": ("bt1886", "pq"),
-    "cambi_high_res_speedup": (0, 1080, 1440, 2160),
-}
 
 SPEC = MetricSpec(
     name="cambi",
@@ -72,33 +54,9 @@ class Cambi:
     """Banding of each frame; the options are libvmaf's."""
 
     spec: ClassVar[MetricSpec] = SPEC
-    enc_width: int = 0
-    enc_height: int = 0
-    enc_bitdepth: int = 0
-    window_size: int = 65
-    topk: float = 0.6
-    tvi_threshold: float = 0.019
-    cambi_vis_lum_threshold: float = 0.0
-    max_log_contrast: int = 2
-    cambi_eotf: str = "bt1886"
-    cambi_high_res_speedup: int = 0
-    cambi_max_val: float = 1000.0
+    settings: CambiSettings = field(default=CambiSettings())
     _rooms: Rooms = field(default_factory=Rooms, init=False, repr=False)
     _memory: PlaneMemory = field(default_factory=PlaneMemory, init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        for name, (least, most) in RANGES.items():
-            if not least <= getattr(self, name) <= most:
-                raise ConfigError(f"metric 'cambi': option {name!r} must be {least} to {most}, not {getattr(self, name)}")
-        for name, choices in CHOICES.items():
-            if getattr(self, name) not in choices:
-                offer = ", ".join(map(str, choices))
-                raise ConfigError(f"metric 'cambi': option {name!r} must be one of {offer}, not {getattr(self, name)!r}")
-
-    @property
-    def settings(self) -> CambiSettings:
-        """The options as the kernel takes them."""
-        return CambiSettings(**{name: getattr(self, name) for name in CambiSettings._fields})
 
     def prepare(self, video_format: VideoFormat) -> None:
         _formats.check(SPEC, video_format)

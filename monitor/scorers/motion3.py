@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
-from monitor.errors import ConfigError
+from monitor.kernels.settings import Within
 from monitor.protocols import Feature, MetricSpec, Reference, Spacing
 from monitor.scorers import _formats, _pairs
 from monitor.scorers._motion import Ahead
@@ -14,14 +14,6 @@ from monitor.scorers._registry import SHARED, register
 from monitor.scorers._vmaf import VmafFeatures
 from monitor.scorers.siti import are_neighbours
 from monitor.types import Frame, FramePair, Score, VideoFormat
-
-RANGES: dict[str, tuple[float, float]] = {
-    "motion_blend_factor": (0, 1),
-    "motion_blend_offset": (0, 1000),
-    "motion_fps_weight": (0, 5),
-    "motion_max_val": (0, 10000),
-}
-"""What libvmaf allows."""
 
 SPEC = MetricSpec(
     name="motion3",
@@ -56,12 +48,12 @@ SPEC = MetricSpec(
 class Settings(NamedTuple):
     """libvmaf's options of motion, by its names."""
 
-    motion_blend_factor: float = 1.0
+    motion_blend_factor: Annotated[float, Within(0, 1)] = 1.0
     """How much of what lies beyond the offset counts."""
-    motion_blend_offset: float = 40.0
-    motion_fps_weight: float = 1.0
+    motion_blend_offset: Annotated[float, Within(0, 1000)] = 40.0
+    motion_fps_weight: Annotated[float, Within(0, 5)] = 1.0
     """Differences are multiplied by this."""
-    motion_max_val: float = 10000.0
+    motion_max_val: Annotated[float, Within(0, 10000)] = 10000.0
     motion_five_frame_window: bool = False
     """Compare frames that are two apart."""
     motion_moving_average: bool = False
@@ -227,24 +219,16 @@ class Motion3:
     """Motion of each pair whose neighbours were seen; each waits for the next. The options are libvmaf's."""
 
     spec: ClassVar[MetricSpec] = SPEC
-    motion_blend_factor: float = 1.0
-    motion_blend_offset: float = 40.0
-    motion_fps_weight: float = 1.0
-    motion_max_val: float = 10000.0
-    motion_five_frame_window: bool = False
-    motion_moving_average: bool = False
+    settings: Settings = field(default=DEFAULTS)
     features: VmafFeatures = field(default_factory=VmafFeatures, metadata=SHARED, repr=False)
     _track: Motion3Track = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name, (least, most) in RANGES.items():
-            if not least <= getattr(self, name) <= most:
-                raise ConfigError(f"metric 'motion3': option {name!r} must be {least} to {most}, not {getattr(self, name)}")
         self._track = self.track(self.features)
 
     def track(self, features: VmafFeatures) -> Motion3Track:
         """Follows pairs under these options."""
-        return Motion3Track(features, Settings(**{name: getattr(self, name) for name in Settings._fields}))
+        return Motion3Track(features, self.settings)
 
     def prepare(self, video_format: VideoFormat) -> None:
         _formats.check(SPEC, video_format)

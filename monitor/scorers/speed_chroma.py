@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from monitor.errors import ConfigError
 from monitor.kernels.settings import SpeedSettings
 from monitor.protocols import Feature, MetricSpec, Reference
 from monitor.scorers._formats import chroma_inside, refusal
@@ -17,15 +16,6 @@ from monitor.types import FramePair, VideoFormat
 
 if TYPE_CHECKING:
     from monitor.kernels.speed_chroma import Chroma
-
-RANGES: dict[str, tuple[float, float]] = {
-    "speed_prescale": (0.1, 4),
-    "speed_sigma_nn": (0.1, 2),
-    "speed_nn_floor": (0, 1),
-    "speed_weight_var_mode": (0, 6),
-    "speed_max_val": (0, 1000),
-}
-METHODS = ("nearest", "bilinear")
 
 
 def _feature(suffix: str, title: str) -> Feature:
@@ -65,39 +55,18 @@ class SpeedChroma(PairScorer):
     """SpEED of each pair's chroma; the options are libvmaf's."""
 
     spec: ClassVar[MetricSpec] = SPEC
-    speed_prescale: float = 1.0
-    speed_prescale_method: str = "nearest"
-    speed_sigma_nn: float = 0.29
-    speed_nn_floor: float = 0.0
-    speed_weight_var_mode: int = 0
-    speed_max_val: float = 1000.0
+    settings: SpeedSettings = field(default=SpeedSettings())
     features: VmafFeatures = field(default_factory=VmafFeatures, metadata=SHARED, repr=False)
 
     def __post_init__(self) -> None:
-        for name, (least, most) in RANGES.items():
-            if not least <= getattr(self, name) <= most:
-                raise ConfigError(
-                    f"metric 'speed_chroma': option {name!r} must be {least} to {most}, not {getattr(self, name)}"
-                )
-        if self.speed_prescale_method not in METHODS:
-            raise ConfigError(
-                f"metric 'speed_chroma': option 'speed_prescale_method' must be one of {', '.join(METHODS)}, "
-                f"not {self.speed_prescale_method!r}"
-            )
-
         self.features.plan("speed", self.settings)
-
-    @property
-    def settings(self) -> SpeedSettings:
-        """The options as the kernel takes them."""
-        return SpeedSettings(**{name: getattr(self, name) for name in SpeedSettings._fields})
 
     def measure(self, video_format: VideoFormat) -> Measure:
         from monitor.kernels.speed_chroma import is_too_small
 
         settings, size = self.settings, chroma_inside(video_format)
         if is_too_small(*size, settings):
-            raise refusal(SPEC, f"needs larger frames at speed_prescale {self.speed_prescale:g}", video_format)
+            raise refusal(SPEC, f"needs larger frames at speed_prescale {settings.speed_prescale:g}", video_format)
 
         def measured(pair: FramePair) -> Chroma:
             found: Chroma = self.features.value("speed", settings, pair)

@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from importlib.metadata import EntryPoint, EntryPoints
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import pytest
 
 from monitor import scorers
 from monitor.errors import ConfigError, UnknownName
+from monitor.kernels.settings import Within
 from monitor.protocols import Feature, MetricSpec, Reference
 from monitor.scorers import _registry
 from monitor.scorers._registry import SHARED, MetricRegistry
@@ -87,6 +88,25 @@ def test_a_name_can_be_taken_once(registry: MetricRegistry, spec: MetricSpec) ->
     with pytest.raises(ConfigError, match="already has; rename one"):
         registry.register(a_scorer(spec))
     assert [known.name for known in registry.specs()] == ["dull", "sharp"]
+
+
+class Lens(NamedTuple):
+    zoom: Annotated[float, Within(1, 8)] = 1.0
+    glass: Literal["crown", "flint"] = "crown"
+
+
+def test_a_field_may_hold_several_options_with_their_ranges_and_choices(registry: MetricRegistry) -> None:
+    base = a_scorer(a_spec("seen"))
+    registry.register(make_dataclass("Seen", [("lens", Lens, field(default=Lens()))], bases=(base,)))
+    assert registry.options("seen") == registry.options("sharp") | {"zoom": 1.0, "glass": "crown"}
+    made: Any = registry.create("seen", {"zoom": "8", "taps": 5, "glass": "flint"})
+    assert (made.lens, made.taps) == (Lens(8.0, "flint"), 5)
+    with pytest.raises(ConfigError, match=r"metric 'seen': option 'zoom' must be 1 to 8, not 8\.5"):
+        registry.create("seen", {"zoom": 8.5})
+    with pytest.raises(ConfigError, match="metric 'seen': option 'glass' must be one of crown, flint, not 'window'"):
+        registry.create("seen", {"glass": "window"})
+    with pytest.raises(ConfigError, match="has no option 'lens'; its options: strength, taps, deep, label, zoom, glass"):
+        registry.create("seen", {"lens": Lens()})
 
 
 def test_options_are_the_fields_and_text_is_converted(registry: MetricRegistry) -> None:
