@@ -87,6 +87,7 @@ def _level(
     plan: Plan,
     shifts: NDArray[np.int64],
     limits: NDArray[np.float64],
+    wholes: NDArray[np.int64],
     looks: NDArray[np.int64],
     of_signal: NDArray[np.int64],
     of_reference: NDArray[np.int64],
@@ -100,6 +101,7 @@ def _level(
         plan: Of the level.
         shifts: See ``Stage``.
         limits: Gain limits.
+        wholes: The same as whole numbers, and for each the second number of ``separate``; 0 where they are not whole.
         looks: Each as: which limit; 0 for what was restored or 1 for what was added; sensitivity to h, v and d.
         of_signal: Sums by look and by band.
         of_reference: Sums by band.
@@ -121,10 +123,9 @@ def _level(
                 for n in range(limits.size):
                     kept = (PARTS + (2 * n + side) * PARTS_ROWS) * stride + at
                     added = kept + 3 * stride
-                    limit = limits[n]
-                    whole = int(limit)
-                    if whole != limit:
-                        separate_by_parts(room, count, o, t, kept, added, limit)
+                    whole, most = wholes[n, 0], wholes[n, 1]
+                    if whole == 0:
+                        separate_by_parts(room, count, o, t, kept, added, limits[n])
                         continue
                     if plan.depth and whole == 1:
                         again = separate_first_closely(room, count, 0, o, t, kept, added)
@@ -133,7 +134,7 @@ def _level(
                     else:
                         again = 1
                     if again:
-                        separate(room, count, o, t, kept, added, whole, min((1 << 31) // whole + 1, (1 << 31) - 1))
+                        separate(room, count, o, t, kept, added, whole, most)
                 for look in range(looks.shape[0]):
                     masker = PARTS + (2 * looks[look, 0] + side) * PARTS_ROWS + 3 * (1 - looks[look, 1])
                     beside = plan.neighbours + look * (NEIGHBOURS + CENTRES) + row % 3
@@ -158,7 +159,7 @@ def _level(
                     of_reference[band] += (cubes + reference_half) >> plan.reference_rows
         before = row - 1
         if plan.top <= before < plan.bottom:
-            above = before - 1 if before else min(1, plan.height - 1)
+            above = before - 1 if before else plan.second
             below = row if row < plan.height else before
             for look in range(looks.shape[0]):
                 first = (plan.neighbours + look * (NEIGHBOURS + CENTRES)) * stride + inside
@@ -249,6 +250,7 @@ def adm(
                 stage.plan,
                 stage.shifts,
                 np.array(limits, np.float64),
+                np.array([_whole(limit) for limit in limits], np.int64),
                 np.array(looks, np.int64),
                 of_signal,
                 of_reference,
@@ -259,6 +261,11 @@ def adm(
             height, first = stage.plan.height, stage.plan.approximation
             sources = [as_bytes(room[start : start + height]) for start in (first, first + height)]
     return [Adm(tuple(of_view)) for of_view in found]
+
+
+def _whole(limit: float) -> tuple[int, int]:
+    """A limit and how much it takes to go beyond int32, if it is a whole number."""
+    return (int(limit), min((1 << 31) // int(limit) + 1, (1 << 31) - 1)) if limit == int(limit) else (0, 0)
 
 
 def _level_of(

@@ -91,6 +91,8 @@ class Plan(NamedTuple):
     height: int
     """Of the bands."""
     width: int
+    second: int
+    """Their second row, or the first where there is none."""
     first: int
     """First row that is made."""
     last: int
@@ -196,6 +198,7 @@ def stages(height: int, width: int, bit_depth: int, limits: int, looks: int) -> 
             source_count=source_end - source_begin,
             height=height,
             width=width,
+            second=min(1, height - 1),
             first=first,
             last=last,
             begin=begin,

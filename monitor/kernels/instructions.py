@@ -205,8 +205,8 @@ def sum_of(builder: ir.IRBuilder, vector: ir.Value) -> ir.Value:
 
 
 def as_bytes(rows: NDArray[Any]) -> NDArray[np.uint8]:
-    """The same rows, of any numbers, in the one type that kernels are compiled for."""
-    seen: NDArray[np.uint8] = rows.view(np.uint8)
+    """The same rows, of any numbers, in the one type that kernels are compiled for; a copy where they don't lie together."""
+    seen: NDArray[np.uint8] = np.ascontiguousarray(rows).view(np.uint8)
     seen.flags.writeable = False
     return seen
 

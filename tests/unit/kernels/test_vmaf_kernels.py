@@ -109,6 +109,15 @@ def test_room_of_motion_may_have_been_used_before() -> None:
             assert motion.motion(earlier, current, depth, rooms) == naive_vmaf.motion_sad(earlier, current, depth)
 
 
+@pytest.mark.parametrize("depth", [8, 10])
+def test_a_part_of_a_picture_is_a_picture(depth: int) -> None:
+    whole = [plane_of(kind, 90, 120, depth, 1) for kind in ("noise", "photo")]
+    parts = [plane[7:77, 11:91] for plane in whole]
+    copies = [part.copy() for part in parts]
+    for measure in (vif.vif, adm.adm, motion.motion):
+        assert measure(*parts, depth) == measure(*copies, depth)  # type: ignore[operator]
+
+
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("content", CONTENTS)
 def test_black_and_white_extremes(content: str, depth: int) -> None:
