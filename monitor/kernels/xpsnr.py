@@ -33,7 +33,7 @@ def _squares(distorted: Plane, reference: Plane, top: int, bottom: int, columns:
             columns[x] += error * error
 
 
-@kernel()
+@kernel(inner=True)
 def _activity(
     luma: Plane,
     before: Plane,
@@ -73,7 +73,7 @@ def _activity(
                 temporal[x] += abs(np.int32(np.int32(row[x]) - np.int32(one[x])))
 
 
-@kernel()
+@kernel(inner=True)
 def _coarse_activity(
     luma: Plane,
     before: Plane,
@@ -123,7 +123,7 @@ def _coarse_activity(
             temporal[x] += abs(np.int32(near[x] + near[x + np.uintp(1)]))
 
 
-@kernel()
+@kernel(inner=True)
 def _block_sums(columns: NDArray[np.integer], side: int, step: int, sums: NDArray[np.int64]) -> None:
     """Sums of every ``step``-th column of each block."""
     for block in range(sums.size):
@@ -134,37 +134,32 @@ def _block_sums(columns: NDArray[np.integer], side: int, step: int, sums: NDArra
 
 
 @kernel()
-def _luma_blocks(
-    distorted: Plane,
-    reference: Plane,
+def _weigh(
+    luma: Plane,
     before: Plane,
     earlier: Plane,
     second: bool,
     coarse: bool,
     side: int,
     floor: float,
-    wide: NDArray[np.integer],
     rows: NDArray[np.int32],
-    errors: NDArray[np.int64],
     weights: NDArray[np.float64],
 ) -> None:
-    """Squared error of each block, and one over its activity."""
-    height, width = reference.shape
+    """One over the activity of each block of the reference."""
+    height, width = luma.shape
     border = 2 if coarse else 1
     spatial, temporal = rows[0], rows[1]
-    of_space, of_time = np.empty(errors.shape[1], np.int64), np.empty(errors.shape[1], np.int64)
-    for row in range(errors.shape[0]):
+    of_space, of_time = np.empty(weights.shape[1], np.int64), np.empty(weights.shape[1], np.int64)
+    for row in range(weights.shape[0]):
         top, bottom = row * side, min((row + 1) * side, height)
-        _squares(distorted, reference, top, bottom, wide)
-        _block_sums(wide, side, 1, errors[row])
         if coarse:
-            _coarse_activity(reference, before, earlier, second, top, bottom, rows[2:], spatial, temporal)
+            _coarse_activity(luma, before, earlier, second, top, bottom, rows[2:], spatial, temporal)
         else:
-            _activity(reference, before, earlier, second, top, bottom, spatial, temporal)
+            _activity(luma, before, earlier, second, top, bottom, spatial, temporal)
         _block_sums(spatial, side, border, of_space)
         _block_sums(temporal, side, border, of_time)
         inside_height = bottom - top - (border if top == 0 else 0) - (border if bottom == height else 0)
-        for column in range(errors.shape[1]):
+        for column in range(weights.shape[1]):
             left, right = column * side, min((column + 1) * side, width)
             inside_width = right - left - (border if left == 0 else 0) - (border if right == width else 0)
             if inside_width <= 0 or inside_height <= 0:
@@ -195,17 +190,17 @@ def _limit(weights: NDArray[np.float64]) -> None:
 
 
 @kernel()
-def _chroma_error(
-    distorted: Plane, reference: Plane, across: int, down: int, wide: NDArray[np.integer], weights: NDArray[np.float64]
+def _weighted_error(
+    distorted: Plane, reference: Plane, across: int, down: int, columns: NDArray[np.integer], weights: NDArray[np.float64]
 ) -> float:
-    """Weighted squared error; blocks take the weights of luma's in reading order."""
+    """Weighted squared error of a plane in blocks of a size; chroma's take the weights of luma's in reading order."""
     height, width = reference.shape
     flat, block = weights.ravel(), 0
     sums = np.empty(-(-width // across), np.int64)
     total = 0.0
     for top in range(0, height, down):
-        _squares(distorted, reference, top, min(top + down, height), wide)
-        _block_sums(wide, across, 1, sums)
+        _squares(distorted, reference, top, min(top + down, height), columns)
+        _block_sums(columns, across, 1, sums)
         for column in range(sums.size):
             total += sums[column] * flat[min(block, flat.size - 1)]
             block += 1
@@ -235,21 +230,15 @@ def weighted_errors(
     height, width = reference[0].shape
     share = height * width / UHD
     side = 4 * int(32.0 * math.sqrt(share) + 0.5)
-    wides: list[NDArray[np.integer]] = (
-        [np.empty(plane.shape[1], np.int32) for plane in reference]
-        if bit_depth <= NARROW
-        else [np.empty(plane.shape[1], np.int64) for plane in reference]
-    )
+    narrow = np.int32 if bit_depth <= NARROW else np.int64
     peak = (1 << bit_depth) - 1
     if side < 4:
         sums = [
             _summed(*planes, np.empty(planes[1].shape[1], np.int64)) for planes in zip(distorted, reference, strict=True)
         ]
     else:
-        blocks = -(-height // side), -(-width // side)
-        errors, weights = np.empty(blocks, np.int64), np.empty(blocks)
-        _luma_blocks(
-            distorted[0],
+        weights = np.empty((-(-height // side), -(-width // side)))
+        _weigh(
             reference[0],
             before,
             before if earlier is None else earlier,
@@ -257,17 +246,15 @@ def weighted_errors(
             height * width > LARGE,
             side,
             2.0 ** (bit_depth - 6),
-            wides[0],
             np.empty((5, width), np.int32),
-            errors,
             weights,
         )
         if height * width <= SMALL:
             _limit(weights)
         scale = math.sqrt(16.0 * 2.0 ** (2 * bit_depth - 9) / math.sqrt(max(0.00001, share)))
-        sums = [float((errors * weights).sum())]
-        for dist, ref, wide in zip(distorted[1:], reference[1:], wides[1:], strict=True):
+        sums = []
+        for dist, ref in zip(distorted, reference, strict=True):
             across, down = side * ref.shape[1] // width, side * ref.shape[0] // height
-            sums.append(_chroma_error(dist, ref, across, down, wide, weights))
-        sums = [math.floor(total * scale + 0.5) for total in sums]
+            total = _weighted_error(dist, ref, across, down, np.empty(ref.shape[1], narrow), weights)
+            sums.append(math.floor(total * scale + 0.5))
     return [total / (plane.size * peak * peak) for total, plane in zip(sums, reference, strict=True)]
