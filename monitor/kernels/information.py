@@ -12,25 +12,28 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from monitor.kernels.instructions import Number, Room, each, written_by
-from monitor.kernels.vectors import I32, WIDTH, Array, Numbers, Vector, add_rows, splat
+from monitor.kernels.instructions import I32, I64, Number, Room, each, written_by
+from monitor.kernels.vectors import WIDTH, Array, Numbers, Vector, add_rows, splat
 
 N = TypeVar("N", bound=Numbers)
 
 NOISE = 131_072
 """Variance of the visual noise, 2, in units of 1/65536 of an 8-bit level squared."""
 
-QUANTITIES = 5
-"""Of a pixel: means of the reference x and the distorted picture y, and of xx, yy and xy."""
-
 DOUBLES = WIDTH // 2
 """Numbers taken together as float64: such vectors are then as large as those of others."""
 
-FLAT, OTHERS = 2, 3
-"""Which total counts flat pixels, and how many come before those of logarithms."""
+FLAT, OF_REFERENCE = 0, 1
+"""Totals of the reference: flat pixels, and logarithms of its variances."""
+OUTSIDE, OTHERS = 0, 2
+"""Totals of a distorted picture: lower and upper 16 bits of its variance where the reference is flat; and how many come
+before those of logarithms."""
 
-ROWS = 5
-"""Rows that are put by on the way from sums to logarithms, for any number of gain limits."""
+ROWS = 6
+"""Rows that are put by on the way from sums to logarithms: the reference's variance, of even pixels and of odd ones, and
+those that are named next. One for each gain limit follows."""
+VISIBLE, YY, XY, REST = range(2, ROWS)
+"""What the reference's logarithms are of; the distorted picture's variance; its covariance with the reference; the rest."""
 
 LOG_CURVE = (
     2792.0632829527117,
@@ -70,22 +73,30 @@ def logarithm(value: N) -> N:
     return (bits.upper(8) + curve.as_int()).upper(4)
 
 
-def moments(sums: Sequence[N]) -> tuple[list[N], list[N]]:
-    """Variances of the reference and of the distorted picture, their covariance, and what is counted of these.
+def of_reference(sums: Sequence[N]) -> tuple[list[N], list[N]]:
+    """The variance; the same, or 0 where that is flat, with the noise's added. Then -1 where it is not flat."""
+    x, xx = sums
+    variance = xx - x.upper_product(x)
+    seen = variance.at_least(NOISE)
+    return [variance, (variance & seen) + NOISE], [seen]
+
+
+def of_distorted(sums: Sequence[N]) -> tuple[list[N], list[N]]:
+    """Variance of the distorted picture, its covariance with the reference, and what is counted of the former.
+
+    Args:
+        sums: Means of the reference and its variance; means of the distorted picture, of its squares and of the products.
 
     Returns:
-        The variances; the covariance, or 0 where the reference is flat or the distorted picture has nothing of its signal;
-        the reference's variance, or 0 where it is flat, with the noise's added. Then the distorted variance where the
-        reference is flat, its lower and upper 16 bits, and -1 where it is not.
+        The variance; the covariance, or 0 where the reference is flat or the distorted picture has nothing of its signal.
+        Then the variance where the reference is flat, its lower and upper 16 bits.
     """
-    x, y = sums[:2]
-    xx = sums[2] - x.upper_product(x)
-    yy = (sums[3] - y.upper_product(y)).larger(0)
-    xy = sums[4] - x.upper_product(y)
-    seen = xx.at_least(NOISE)
+    x, variance, y, yy, xy = sums
+    seen = variance.at_least(NOISE)
+    yy = (yy - y.upper_product(y)).larger(0)
+    xy = xy - x.upper_product(y)
     outside = yy & ~seen
-    shared = xy & seen & xy.at_least(1) & yy.at_least(1)
-    return [xx, yy, shared, (xx & seen) + NOISE], [outside & 0xFFFF, outside.upper(16), seen]
+    return [yy, xy & seen & xy.at_least(1) & yy.at_least(1)], [outside & 0xFFFF, outside.upper(16)]
 
 
 def variances(parts: Sequence[N], limit: N | float) -> tuple[N, N]:
@@ -101,9 +112,54 @@ def variances(parts: Sequence[N], limit: N | float) -> tuple[N, N]:
     return rest, (kept * kept * variance).as_int() + rest
 
 
-def _emit(
+def _padded(builder: ir.IRBuilder, rows: Sequence[Room], count: Number) -> Number:
+    """Fill rows with zeros up to the next multiple of ``WIDTH``, which is given."""
+    padded = count.up_to(WIDTH)
+    with each(builder, padded, start=count) as at:
+        for row in rows:
+            builder.store(ir.Constant(I32, 0), row.place(at))
+    return padded
+
+
+def _add_logarithms(builder: ir.IRBuilder, row: Room, padded: Number, totals: Room, place: Number, less: Number) -> None:
+    add_rows(builder, padded, lambda values: ([], [logarithm(values[0])]), [row], [], [totals.place(place)])
+    builder.store((totals.number(place) - less * NO_INFORMATION).value, totals.place(place))
+
+
+def _emit_reference(builder: ir.IRBuilder, sums: Room, odd: Number, count: Number, scratch: Room, totals: Room) -> None:
+    sources = [sums.row(0, quantity, odd).of_kind(I32) for quantity in range(2)]
+    padded, scratch, totals = _padded(builder, sources, count), scratch.of_kind(I32), totals.row(0)
+    outs = [scratch.row(odd), scratch.row(VISIBLE)]
+    add_rows(builder, padded, of_reference, sources, outs, [totals.place(FLAT)])
+    builder.store((totals.number(FLAT) + count).value, totals.place(FLAT))
+    _add_logarithms(builder, outs[1], padded, totals, Number(builder, ir.Constant(I64, OF_REFERENCE)), padded)
+
+
+@written_by(_emit_reference, apart=True)
+def add_reference(
+    sums: NDArray[np.uint32], odd: int, count: int, scratch: NDArray[np.int32], totals: NDArray[np.int64]
+) -> None:
+    """Add to the totals what some pixels of a row of the reference have.
+
+    Args:
+        sums: Of the reference, then of a distorted picture: means of it, of its squares and of its products with the
+            reference; each of even pixels and of odd ones, with room for a multiple of ``WIDTH``. What lies there after the
+            pixels is overwritten.
+        odd: 0 for the even pixels, 1 for the odd ones.
+        count: Pixels.
+        scratch: ``ROWS`` rows as long as the sums', and one for each limit. What is written here ``add_distorted`` reads.
+        totals: Those of each picture; of the reference see ``FLAT`` and ``OF_REFERENCE``.
+    """
+    (variance, visible), (seen,) = of_reference([Array(row.view(np.int32)) for row in sums[0, :2, odd, :count]])
+    scratch[odd, :count] = variance.values
+    totals[0, FLAT] += count + seen.values.sum(dtype=np.int64)
+    totals[0, OF_REFERENCE] += logarithm(visible).values.sum(dtype=np.int64) - count * NO_INFORMATION
+
+
+def _emit_distorted(
     builder: ir.IRBuilder,
     sums: Room,
+    picture: Number,
     odd: Number,
     count: Number,
     limits: Room,
@@ -111,53 +167,49 @@ def _emit(
     totals: Room,
 ) -> None:
     # Step by step: a processor looks some hundred instructions ahead, and what is waited for long has to fit in there.
-    padded, scratch = count.up_to(WIDTH), scratch.of_kind(I32)
-    sources = [sums.row(quantity, odd).of_kind(I32) for quantity in range(QUANTITIES)]
-    for source in sources:
-        with each(builder, padded, start=count) as at:
-            builder.store(ir.Constant(I32, 0), source.place(at))
-    rows, into = [scratch.row(k) for k in range(ROWS)], [totals.place(k) for k in range(OTHERS)]
-    add_rows(builder, padded, moments, sources, rows[:4], into)
+    scratch, totals = scratch.of_kind(I32), totals.row(picture)
+    own = [sums.row(1, quantity, odd).of_kind(I32) for quantity in range(3)]
+    padded, variance, rest = _padded(builder, own, count), scratch.row(odd), scratch.row(REST)
+    parts = [scratch.row(YY), scratch.row(XY)]
+    sources = [sums.row(0, 0, odd).of_kind(I32), variance, *own]
+    add_rows(builder, padded, of_distorted, sources, parts, [totals.place(OUTSIDE), totals.place(OUTSIDE + 1)])
     with each(builder, limits.sizes[0]) as n:
         limit, signal = Vector(builder, splat(builder, limits.load(n), DOUBLES)), scratch.row(n + ROWS)
         with each(builder, padded, DOUBLES) as at:
-            noise, kept = variances([Vector(builder, row.load_vector(at, DOUBLES)) for row in rows[:3]], limit)
-            rows[4].store_vector(at, noise.value)
+            read = [Vector(builder, row.load_vector(at, DOUBLES)) for row in (variance, *parts)]
+            noise, kept = variances(read, limit)
+            rest.store_vector(at, noise.value)
             signal.store_vector(at, kept.value)
-    with each(builder, limits.sizes[0] + 2) as n:
-        place = n + OTHERS
-        add_rows(builder, padded, lambda row: ([], [logarithm(row[0])]), [scratch.row(n + 3)], [], [totals.place(place)])
-        of_padding = (padded - count) * NO_INFORMATION
-        builder.store((totals.number(place) - of_padding).value, totals.place(place))
-    for index, number in ((FLAT, count), (OTHERS, count * -NO_INFORMATION)):
-        builder.store((totals.number(index) + number).value, totals.place(index))
+    with each(builder, limits.sizes[0] + 1) as n:
+        _add_logarithms(builder, scratch.row(n + REST), padded, totals, n + OTHERS, padded - count)
 
 
-@written_by(_emit)
-def add_information(
+@written_by(_emit_distorted, apart=True)
+def add_distorted(
     sums: NDArray[np.uint32],
+    picture: int,
     odd: int,
     count: int,
     limits: NDArray[np.float64],
-    scratch: NDArray[np.int32],  # noqa: ARG001  # NumPy has its own
+    scratch: NDArray[np.int32],
     totals: NDArray[np.int64],
 ) -> None:
-    """Add to the totals what some pixels of a row have.
+    """Add to the totals what some pixels of a row of a distorted picture have, after ``add_reference``.
 
     Args:
-        sums: ``QUANTITIES`` of even pixels and of odd ones, each with room for a multiple of ``WIDTH``; what lies there
-            after the pixels is overwritten.
-        odd: 0 for the even pixels, 1 for the odd ones.
-        count: Pixels.
+        sums: As there.
+        picture: Which distorted picture, from 1 on.
+        odd: As there.
+        count: As there.
         limits: Gain limits.
-        scratch: ``ROWS`` rows as long as the sums', and one for each limit.
-        totals: Lower and upper 16 bits of the distorted variance where the reference is flat, flat pixels, then logarithms:
-            of the denominator's variance, of the rest's, of rest and signal for each limit.
+        scratch: As there.
+        totals: As there; of the picture see ``OUTSIDE`` and ``OTHERS``: logarithms of the rest, and of rest and signal for
+            each limit.
     """
-    (*parts, of_reference), others = moments([Array(row[odd, :count].view(np.int32)) for row in sums])
-    both = [variances(parts, float(limit)) for limit in limits]
-    made = of_reference, both[0][0], *(kept for _, kept in both)
-    for place, part in enumerate((*others, *map(logarithm, made))):
-        totals[place] += part.values.sum(dtype=np.int64)
-    totals[FLAT] += count
-    totals[OTHERS] -= count * NO_INFORMATION
+    x, own = sums[0, 0, odd, :count], sums[1, :, odd, :count]
+    variance, *rows = (Array(row) for row in (scratch[odd, :count], x.view(np.int32), *own.view(np.int32)))
+    parts, outside = of_distorted([rows[0], variance, *rows[1:]])
+    both = [variances([variance, *parts], float(limit)) for limit in limits]
+    made = both[0][0], *(kept for _, kept in both)
+    for place, part in enumerate((*outside, *map(logarithm, made))):
+        totals[picture, place] += part.values.sum(dtype=np.int64)

@@ -156,13 +156,47 @@ def _not_unrolled(module: ir.Module) -> ir.values.MDValue:
     return node
 
 
-def written_by(emit: Callable[..., ir.Value | None], gives: Any = types.void) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def _apart(name: str, emit: Callable[..., ir.Value | None]) -> Callable[..., None]:
+    """Write the instructions as a function of their own, and call it."""
+
+    def call(builder: ir.IRBuilder, *given: Room | Number | ir.Value) -> None:
+        values: list[ir.Value] = []
+        for one in given:
+            if isinstance(one, Room):
+                values += one.start, *(size.value for size in one.sizes)
+            else:
+                values.append(one.value if isinstance(one, Number) else one)
+        kind = ir.FunctionType(ir.VoidType(), [value.type for value in values])
+        function = ir.Function(builder.module, kind, builder.module.get_unique_name(name))
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        inside, taken = ir.IRBuilder(function.append_basic_block("entry")), iter(function.args)
+
+        def argument(one: Room | Number | ir.Value) -> Room | Number | ir.Value:
+            value = next(taken)
+            if not isinstance(one, Room):
+                return Number(inside, value) if isinstance(one, Number) else value
+            value.add_attribute("noalias")
+            return Room(inside, value, tuple(Number(inside, next(taken)) for _ in one.sizes))
+
+        emit(inside, *[argument(one) for one in given])
+        inside.ret_void()
+        builder.call(function, values)
+
+    return call
+
+
+def written_by(
+    emit: Callable[..., ir.Value | None], gives: Any = types.void, *, apart: bool = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let compiled kernels that call a function run the instructions that ``emit`` writes.
 
     Args:
         emit: Takes LLVM's builder, then the function's arguments: contiguous arrays as a ``Room``, float64 as LLVM has it,
             all else as a ``Number``.
         gives: Numba's type of what the function, and ``emit``, give.
+        apart: Whether the instructions make a function of their own, which gives nothing. Where a kernel has many loops,
+            LLVM then has all registers for one of them at a time.
     """
 
     def register(plain: Callable[P, R]) -> Callable[P, R]:
@@ -179,7 +213,8 @@ def written_by(emit: Callable[..., ir.Value | None], gives: Any = types.void) ->
                     sizes = cgutils.unpack_tuple(builder, array.shape)  # type: ignore[no-untyped-call]
                     return Room(builder, array.data, tuple(Number(builder, size) for size in sizes))
 
-                made = emit(builder, *map(argument, kinds, values))
+                run = _apart(plain.__name__, emit) if apart else emit
+                made = run(builder, *map(argument, kinds, values))
                 return context.get_dummy_value() if made is None else made
 
             return gives(*kinds), lower

@@ -20,10 +20,21 @@ from numpy.typing import NDArray
 
 from monitor.kernels.compiler import kernel
 from monitor.kernels.fir import Places, Taps, mirrored, tap_pairs
-from monitor.kernels.information import OTHERS, QUANTITIES, ROWS, add_information
+from monitor.kernels.information import OTHERS, ROWS, add_distorted, add_reference
 from monitor.kernels.instructions import BLOCK, aligned, as_bytes
 from monitor.kernels.rooms import Rooms
-from monitor.kernels.vif_rows import PARTS, Lanes, Words, filter_across, filter_down, halve, load_pair
+from monitor.kernels.vif_rows import (
+    PARTS,
+    QUANTITIES,
+    Bytes,
+    Lanes,
+    Words,
+    filter_across,
+    filter_down,
+    halve,
+    load_distorted,
+    load_reference,
+)
 from monitor.types import Plane
 
 TAPS = (
@@ -46,9 +57,8 @@ PART = 480
 """Even pixels of a row that are filtered across and counted at a time: what belongs to them fits the nearest cache."""
 
 
-Bytes = NDArray[np.uint8]
 Totals = NDArray[np.int64]
-"""What a part of a picture adds to each scale's totals, see ``add_information``."""
+"""What a part of the pictures adds to each scale's totals, see ``add_reference`` and ``add_distorted``."""
 
 
 class Sums(NamedTuple):
@@ -114,7 +124,7 @@ class Scale(NamedTuple):
     """Which rows make each pair, by the pair's place counted from the first that the filter sees above the picture."""
 
     @classmethod
-    def of(cls, number: int, height: int, width: int, smaller: Words) -> Scale:
+    def of(cls, number: int, height: int, width: int, pictures: int) -> Scale:
         """Tables and room for pictures of a size."""
         reach, stride = REACH[number], _padded(width)
         pairs = reach + 1
@@ -130,8 +140,8 @@ class Scale(NamedTuple):
         outside = np.concatenate([np.arange(-reach, 0), np.arange(width, width + reach)])
         first = np.arange((height + 1) // 2 + reach) * 2 - reach
         return cls(
-            smaller,
-            aligned((PARTS, pairs * stride), np.uint32),
+            aligned((pictures, height >> 1, _padded(width >> 1)), np.uint16),
+            aligned((pictures, PARTS, pairs * stride), np.uint32),
             np.stack([even, odd]),
             places,
             (phases + places) % pairs * stride,
@@ -144,22 +154,17 @@ class Scale(NamedTuple):
 
 
 class VifRoom:
-    """Tables and room for one band of pictures of a size."""
+    """Tables and room for one band of a reference of a size and some distorted pictures."""
 
-    def __init__(self, height: int, width: int, limits: int) -> None:
+    def __init__(self, reference: Plane, distorted: int, limits: int) -> None:
+        height, width = reference.shape
+        self.beside = aligned((distorted, height, width), reference.dtype)
+        """The distorted pictures."""
         self.samples = aligned((4, _padded(width)), np.uint16)
-        self.lines = aligned((2 * PARTS, 2 * _padded(width)), np.uint16)
-        self.across = aligned((QUANTITIES, 2, PART), np.uint32)
+        self.lines = aligned((1 + distorted, 2, PARTS, 2 * _padded(width)), np.uint16)
+        self.across = aligned((2, QUANTITIES, 2, PART), np.uint32)
         self.scratch = aligned((ROWS + limits, PART), np.int32)
-        self.scales = [
-            Scale.of(
-                number,
-                height >> number,
-                width >> number,
-                aligned((2, height >> (number + 1), _padded(width >> (number + 1))), np.uint16),
-            )
-            for number in range(SCALES)
-        ]
+        self.scales = [Scale.of(scale, height >> scale, width >> scale, 1 + distorted) for scale in range(SCALES)]
 
 
 @kernel()
@@ -191,25 +196,36 @@ def _scale(
     made_to: int,
 ) -> None:
     """Count the information of some pairs of rows, and make some rows of the next scale's pictures: one of each pair."""
-    pairs = down.shape[0]
-    reach, evens, stride = pairs - 1, (width + 1) >> 1, ring.shape[1] // pairs
-    part = across.shape[2]
+    pairs, pictures = down.shape[0], ring.shape[0]
+    reach, evens, stride = pairs - 1, (width + 1) >> 1, ring.shape[2] // pairs
+    part = across.shape[3]
     loaded = min(counted_from, made_from)
     for pair in range(loaded, max(counted_to, made_to)):
+        phase = pair % pairs
         while loaded <= pair + reach:
             at, upper, lower = loaded % pairs * stride, rows[0, loaded], rows[1, loaded]
-            load_pair(ring, at, samples, reference, distorted, upper, lower, width, depth)
+            load_reference(ring, at, samples, reference, upper, lower, width, depth)
+            for number in range(pictures - 1):
+                load_distorted(ring, at, samples, distorted, number, upper, lower, width, depth)
             loaded += 1
         if counted_from <= pair < counted_to:
-            filter_down(lines, ring, down, taps, edges, pair % pairs, width, reach, depth)
+            for picture in range(pictures):
+                filter_down(lines, ring, down, taps, edges, picture, phase, width, reach, depth)
             for row in range(min(2, height - 2 * pair)):
                 for first in range(0, evens, part):
                     count = min(part, evens - first)
-                    filter_across(across, lines, places, taps, row, first, count)
-                    for odd in range(2):
-                        add_information(across, odd, min(count, ((width + 1 - odd) >> 1) - first), limits, scratch, totals)
+                    odds = min(count, (width >> 1) - first)
+                    for picture in range(pictures):
+                        filter_across(across, lines, places, taps, picture, row, first, count)
+                        for odd in range(2):
+                            pixels = odds if odd else count
+                            if picture:
+                                add_distorted(across, picture, odd, pixels, limits, scratch, totals)
+                            else:
+                                add_reference(across, odd, pixels, scratch, totals)
         if made_from <= pair < made_to:
-            halve(smaller, lines, ring, next_down, next_places, next_taps, edges, pair % pairs, pair, width, reach)
+            for picture in range(pictures):
+                halve(smaller, lines, ring, next_down, next_places, next_taps, edges, picture, phase, pair, width, reach)
 
 
 def _rows(heights: Sequence[int], band: int, bands: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
@@ -236,21 +252,24 @@ def _rows(heights: Sequence[int], band: int, bands: int) -> tuple[list[tuple[int
 
 
 def vif_bands(
-    distorted: Plane,
+    distorted: Sequence[Plane],
     reference: Plane,
     bit_depth: int,
     gain_limits: Sequence[float] = (100.0,),
     bands: int = 1,
     rooms: Rooms | None = None,
 ) -> list[Callable[[], Totals]]:
-    """VIF in parts that may be computed at once, in any order: bands of rows, whose totals ``summed`` puts together.
+    """VIF of several pictures beside one reference, in parts that may be computed at once, in any order.
+
+    What depends on the reference alone, a quarter of the work on one picture, is done once for all of them.
 
     Args:
-        distorted: As for ``vif``.
+        distorted: Each as for ``vif``.
         reference: As for ``vif``.
         bit_depth: As for ``vif``.
         gain_limits: As for ``vif``.
-        bands: How many parts to make at most; pictures of few rows are parted into fewer.
+        bands: How many parts to make at most: bands of rows, whose totals ``summed`` puts together. Pictures of few rows are
+            parted into fewer.
         rooms: Where parts find room that earlier ones are done with.
     """
     bands = max(1, min(bands, reference.shape[0] // SMALLEST_BAND))
@@ -260,21 +279,21 @@ def vif_bands(
 
 def _band(
     rooms: Rooms,
-    distorted: Plane,
+    distorted: Sequence[Plane],
     reference: Plane,
     bit_depth: int,
     limits: NDArray[np.float64],
     band: int,
     bands: int,
 ) -> Totals:
-    height, width = reference.shape
-    with rooms.borrowed(("vif", height, width, len(limits)), lambda: VifRoom(height, width, len(limits))) as room:
+    kind = "vif", reference.shape, reference.dtype, len(distorted), len(limits)
+    with rooms.borrowed(kind, lambda: VifRoom(reference, len(distorted), len(limits))) as room:
         return _measured(room, distorted, reference, bit_depth, limits, band, bands)
 
 
 def _measured(
     room: VifRoom,
-    distorted: Plane,
+    distorted: Sequence[Plane],
     reference: Plane,
     bit_depth: int,
     limits: NDArray[np.float64],
@@ -283,8 +302,14 @@ def _measured(
 ) -> Totals:
     shapes = [tuple(side >> scale for side in reference.shape) for scale in range(SCALES)]
     counted, made = _rows([height for height, _ in shapes], band, bands)
-    totals = np.zeros((SCALES, OTHERS + 2 + len(limits)), np.int64)
-    pictures = as_bytes(reference), as_bytes(distorted)
+    totals = np.zeros((SCALES, 1 + len(distorted), OTHERS + 1 + len(limits)), np.int64)
+    beside = distorted[0][None]
+    if len(distorted) > 1:
+        beside, reach = room.beside, REACH[0]
+        seen = slice(max(2 * min(counted[0][0], made[0][0]) - reach, 0), 2 * max(counted[0][1], made[0][1]) + 2 * reach)
+        for own, picture in zip(beside, distorted, strict=True):
+            own[seen] = picture[seen]
+    pictures = as_bytes(reference), as_bytes(beside)
     for number, (scale, (height, width)) in enumerate(zip(room.scales, shapes, strict=True)):
         _scale(
             *pictures,
@@ -310,17 +335,22 @@ def _measured(
             *counted[number],
             *made[number],
         )
-        pictures = as_bytes(scale.smaller[0]), as_bytes(scale.smaller[1])
+        pictures = as_bytes(scale.smaller[0]), as_bytes(scale.smaller[1:])
     return totals
 
 
-def summed(parts: Iterable[Totals]) -> list[tuple[Sums, ...]]:
-    """What the parts of ``vif_bands`` add up to: the result of ``vif``."""
-    scales = []
-    for totals in sum(parts, np.int64(0)).tolist():  # type: ignore[union-attr]  # there is at least one part
-        low, high, flat, of_reference, of_rest, *logs = totals
-        scales.append([Sums(of_reference, low + (high << 16), flat, log - of_rest) for log in logs])
-    return list(zip(*scales, strict=True))
+def summed(parts: Iterable[Totals]) -> list[list[tuple[Sums, ...]]]:
+    """What the parts of ``vif_bands`` add up to: for each distorted picture the result of ``vif``."""
+    of_scales = np.sum(list(parts), axis=0).tolist()
+
+    def of_picture(picture: int) -> list[tuple[Sums, ...]]:
+        scales = []
+        for totals in of_scales:
+            (flat, of_reference, *_), (low, high, of_rest, *logs) = totals[0], totals[picture]
+            scales.append([Sums(of_reference, low + (high << 16), flat, log - of_rest) for log in logs])
+        return list(zip(*scales, strict=True))
+
+    return [of_picture(picture) for picture in range(1, len(of_scales[0]))]
 
 
 def vif(
@@ -334,4 +364,5 @@ def vif(
         bit_depth: 8 to 16.
         gain_limits: How much contrast may be enhanced and still count; 1 in libvmaf's NEG models, else 100.
     """
-    return summed(part() for part in vif_bands(distorted, reference, bit_depth, gain_limits))
+    (scales,) = summed(part() for part in vif_bands([distorted], reference, bit_depth, gain_limits))
+    return scales

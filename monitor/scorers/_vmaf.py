@@ -95,7 +95,7 @@ Each further band costs one part in a hundred, for the rows around the seam."""
 def _vif_parts(features: VmafFeatures, pair: FramePair, limits: tuple[float, ...]) -> Sequence[Callable[[], Any]]:
     from monitor.kernels.vif import vif_bands
 
-    lumas = pair.distorted.luma, pair.reference.luma
+    lumas = [pair.distorted.luma], pair.reference.luma
     bands = vif_bands(*lumas, pair.format.bit_depth, limits, VIF_BANDS, features.rooms)
     return [partial(features.memory.once, ("vif", limits, number), _lumas(pair), band) for number, band in enumerate(bands)]
 
@@ -103,7 +103,7 @@ def _vif_parts(features: VmafFeatures, pair: FramePair, limits: tuple[float, ...
 def _measure_vif(features: VmafFeatures, pair: FramePair, limits: tuple[float, ...]) -> Sequence[tuple[float, ...]]:
     from monitor.kernels.vif import summed
 
-    of_limits = summed([part() for part in _vif_parts(features, pair, limits)])
+    (of_limits,) = summed([part() for part in _vif_parts(features, pair, limits)])
     return [tuple(sums.ratio for sums in scales) for scales in of_limits]
 
 

@@ -57,9 +57,20 @@ def test_vif_of_spoilt_pictures(drawn: tuple[int, list[Any]], limit: float, seed
 @given(st.integers(16, 400), st.integers(16, 40), st.integers(2, 6), st.integers(0, 2**32))
 def test_vif_is_the_same_in_bands(height: int, width: int, bands: int, seed: int) -> None:
     reference, distorted = (plane_of("noise", height, width, 10, seed + k) for k in range(2))
-    parts = vif.vif_bands(distorted, reference, 10, (100.0, 1.0), bands)
+    parts = vif.vif_bands([distorted], reference, 10, (100.0, 1.0), bands)
     assert len(parts) == max(1, min(bands, height // vif.SMALLEST_BAND))
-    assert vif.summed([part() for part in reversed(parts)]) == vif.vif(distorted, reference, 10, (100.0, 1.0))
+    assert vif.summed([part() for part in reversed(parts)]) == [vif.vif(distorted, reference, 10, (100.0, 1.0))]
+
+
+@settings(max_examples=10, deadline=None)
+@given(planes(count=4, smallest=16, largest=150), st.integers(1, 2))
+def test_vif_of_pictures_beside_one_reference_is_that_of_each(drawn: tuple[int, list[Any]], bands: int) -> None:
+    depth, (reference, *distorted) = drawn
+    rooms = Rooms()
+    for count in (3, 1, 2, 3):
+        parts = vif.vif_bands(distorted[:count], reference, depth, (100.0, 1.0), bands, rooms)
+        together = vif.summed([part() for part in parts])
+        assert together == [vif.vif(each, reference, depth, (100.0, 1.0)) for each in distorted[:count]]
 
 
 @settings(max_examples=15, deadline=None)
