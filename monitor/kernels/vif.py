@@ -3,10 +3,7 @@
 Source: libvmaf feature/integer_vif.c. Pictures stream through by pairs of rows: each pair goes once into a ring of lanes
 (see ``monitor.kernels.fir``) that is as high as the filter; two rows of filtered values leave it, are filtered across and
 turned into logarithms. Nothing of the picture's size is written but the next scale's pictures.
-
-Values of 16 bits are kept less 32768, so that they are int16: a filter whose taps sum to 65536 then gives its sum less
-2**31, modulo 2**32. Products of samples have up to 32 bits and are filtered in two parts; since the sum of the upper parts
-is whole after the shift, rounding the sum of the lower ones alone gives exactly what rounding the whole sum would.
+Several distorted pictures may be measured beside one reference, whose part of the work is then done once.
 """
 
 from __future__ import annotations
