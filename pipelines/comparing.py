@@ -31,7 +31,7 @@ from pipelines.compare_settings import Settings
 from pipelines.comparison_flags import Seen, flags_of
 from pipelines.files import FileScores, Pairs, Progress, nothing, silent
 from pipelines.following import Follower
-from pipelines.syncing import find_offset
+from pipelines.syncing import Located, find_offset
 from pipelines.warmup import compile_kernels
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ FOLLOWED = (128, 72)
 
 SECOND_LOOK = 12
 """Frames to look at where the first ones do not agree on being interlaced."""
+
+DOUBTFUL = 0.3
+"""``Track.doubt`` from which pictures are looked for further away; true pairs get there by hard compression alone."""
 
 PLAIN = Settings()
 """Every frame, as it is."""
@@ -243,7 +246,8 @@ class _Work:
             side.sync, side.moments = paired_by_pictures(side.sync, track, follower.times)
             side.follower, side.refused = Follower(), {}
             return self.compare([side])[0]
-        seen = Seen(side.segment, self.original, side.announced, encode, side.follower, follower, track)
+        elsewhere = self._elsewhere(side, track) if track is not None else None
+        seen = Seen(side.segment, self.original, side.announced, encode, side.follower, follower, track, elsewhere)
         flags = [*flags_of(seen, result.segment, self.settings, side.sync)]
         flags += silent(side.path, self.metrics, result, side.refused)
         if not result.scores:
@@ -255,6 +259,17 @@ class _Work:
             side.path,
             FileScores(side.path, self.original.path, tuple(self.metrics), result, tuple(flags), sync, compared, pairs),
         )
+
+    def _elsewhere(self, side: _Side, track: Track) -> Located | None:
+        """Where an encode's pictures are, if further from where they were paired than following them reaches."""
+        if side.sync.mode == "content" or track.doubt < DOUBTFUL:
+            return None
+        try:
+            found = find_offset(side.segment, self.original, window=self.settings.window, threads=self.threads)
+        except SourceError:
+            return None  # what can't be read was said
+        far = abs(found.offset - side.sync.offset) > REACH_SECONDS / 2
+        return found if found.sure and far else None
 
     def _is_followed(self, encode: Encode) -> bool:
         """Whether enough was seen to tell which frames are shown: all frames, in some size."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from monitor.types import Segment, Sync
     from pipelines.compare_settings import Settings
     from pipelines.following import Follower
+    from pipelines.syncing import Located
 
 UNLIKE_SHARE = 0.5
 """Share of a file's frames that must resemble the reference for the two to be of the same content."""
@@ -38,6 +39,8 @@ class Seen(NamedTuple):
     reference: Follower
     track: Track | None
     """Which reference frames it shows; ``None`` where only some of its frames were decoded."""
+    elsewhere: Located | None = None
+    """Where its pictures are in the reference; ``None`` where nobody had to ask, or they are where they were looked for."""
 
 
 def flags_of(seen: Seen, facts: Segment, settings: Settings, sync: Sync) -> Iterator[Flag]:
@@ -61,7 +64,13 @@ def _aligned(seen: Seen, sync: Sync) -> Iterator[Flag]:
     path, track = seen.segment.path, seen.track
     if track is None:
         return
-    if track.unlike > UNLIKE_SHARE * max(1, len(track.partners)):
+    if seen.elsewhere is not None:
+        found = seen.elsewhere
+        where = f"{found.offset:+.3f} s ({found.offset_frames:+d} frames) away from where its times say"
+        yield Flag(
+            "misaligned", f"{path}: its pictures are those that the reference shows {where}; compare with --sync auto", True
+        )
+    elif track.unlike > UNLIKE_SHARE * max(1, len(track.partners)):
         detail = f"{path}: {track.unlike} of {len(track.partners)} frames resemble nothing that the reference shows then"
         yield Flag("unlike", f"{detail}; is it the same content? try --sync auto", spoils=True)
     elif track.shifted and sync.mode != "content":

@@ -90,6 +90,10 @@ class Track:
     """Frames that repeat the picture before them for longer."""
     unlike: int
     """Frames that do not resemble their partner."""
+    doubt: float = 0.0
+    """How far frames are from their partners beside how far those are from the reference ``REACH_SECONDS`` before:
+    the median of the ratio of squared differences over what moves. Near 0 where pairs are true, however poor the encode,
+    and about 1 where they are not; then the true ones are further away than was looked. 0 where nothing moves."""
 
     @property
     def matched(self) -> int:
@@ -146,6 +150,7 @@ class Tracker:
         self._lags: list[NDArray[np.int64]] = []
         self._repeats: list[NDArray[np.bool_]] = []
         self._unlike: list[NDArray[np.bool_]] = []
+        self._doubts: list[NDArray[np.float32]] = []
 
     def distorted(self, frame: Frame) -> None:
         """The next frame of the distorted."""
@@ -176,7 +181,9 @@ class Tracker:
         runs = _runs(repeats)
         frozen = sum(length for length in runs if length * self._distorted.period >= FREEZE_SECONDS)
         unlike &= (partners >= 0) & ~repeats
-        return Track(partners, expected, repeats, dropped, sum(runs) - frozen, frozen, int(unlike.sum()))
+        doubts = np.concatenate([*self._doubts, np.zeros(0, np.float32)])
+        doubt = float(np.median(doubts)) if len(doubts) else 0.0
+        return Track(partners, expected, repeats, dropped, sum(runs) - frozen, frozen, int(unlike.sum()), doubt)
 
     def _advance(self) -> None:
         end = self._decided + PIECE + OUTLOOK
@@ -272,6 +279,7 @@ class Tracker:
         repeats = stills(pictures, others, shown, advances, noise, MOVED, *REPEATED, *SURELY_REPEATED)
         for index in np.flatnonzero(repeats):
             away[index] = away[index - 1]  # a repeat is to be scored against what should have been shown
+        self._doubts.append(_doubts(pictures[~repeats], others, shown[~repeats], reach))
         return away, repeats, _likeness(pictures, others[shown]) < LIKE
 
 
@@ -287,6 +295,16 @@ def _changes(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     """Mean squared change of each picture since the one before; the first one's is that of the second."""
     changes = np.square(np.diff(pictures, axis=0)).mean(axis=1)
     return np.concatenate([changes[:1], changes])
+
+
+def _doubts(
+    pictures: NDArray[np.float32], others: NDArray[np.float32], shown: NDArray[np.int64], reach: int
+) -> NDArray[np.float32]:
+    """What ``Track.doubt`` is the median of, where the reference moved within ``reach`` frames."""
+    partners, before = others[shown], others[np.maximum(shown - reach, 0)]
+    far = np.square(partners - before).mean(axis=1)
+    moved = far > MOVED**2 * QUIET**2
+    return np.asarray(np.square(pictures - partners).mean(axis=1)[moved] / far[moved], dtype=np.float32)
 
 
 def _noise(differences: NDArray[np.float32], live: NDArray[np.bool_]) -> NDArray[np.float32]:

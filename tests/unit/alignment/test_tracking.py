@@ -191,6 +191,17 @@ def test_other_pictures_are_unlike() -> None:
     assert found.unlike > LENGTH * 0.8
 
 
+@pytest.mark.parametrize("noise", [0.0, 4.0])
+def test_pairs_are_doubted_where_the_true_ones_are_out_of_reach(noise: float) -> None:
+    source = pictures(3 * LENGTH)
+    reference = run(source[: 2 * LENGTH])
+    for away, least, most in ((0, 0.0, 0.2), (12, 0.0, 0.2), (60, 0.5, np.inf), (120, 0.5, np.inf)):
+        found = track(run(encoded(source[away : away + LENGTH], noise=noise)), reference, 0.0)
+        assert least <= found.doubt <= most, away
+    still = np.repeat(source[:1], LENGTH, axis=0)
+    assert track(run(encoded(still, noise=noise)), run(still), 0.0).doubt == 0.0
+
+
 def test_nothing_to_follow() -> None:
     source = run(pictures())
     nothing = Signatures(np.empty(0), np.empty((0, *COARSE), np.float32))

@@ -12,20 +12,23 @@ import pytest
 
 from monitor.encoding import EncodeSettings, encode_segment
 from monitor.errors import SourceError
+from monitor.scorers import resolve
 from monitor.sources.file import FileSegment
 from monitor.types import Plane
+from pipelines.compare_settings import Settings
+from pipelines.comparing import compare_files
 from pipelines.syncing import Located, find_offset
 
 WIDTH, HEIGHT, FRAMES = 192, 108, 90
 
 
-def pictures(begin: int, *, seed: int = 1, speed: int = 1, bars: int = 0) -> Iterator[list[Plane]]:
+def pictures(begin: int, *, seed: int = 1, speed: int = 1, bars: int = 0, frames: int = FRAMES) -> Iterator[list[Plane]]:
     """Soft blobs that drift; from frame ``begin`` on."""
     random = np.random.default_rng(seed)
-    coarse = random.integers(30, 220, (HEIGHT // 12 + 2, (WIDTH + FRAMES * 3) // 12 + 2)).astype(np.float32)
+    coarse = random.integers(30, 220, (HEIGHT // 12 + 2, (WIDTH + frames * 3) // 12 + 2)).astype(np.float32)
     scene = np.kron(coarse, np.ones((12, 12), np.float32))
     scene = (scene + np.roll(scene, 4, 0) + np.roll(scene, 4, 1) + np.roll(scene, 3, (0, 1))) / 4
-    places = np.cumsum(random.integers(0, 4, FRAMES)) * speed
+    places = np.cumsum(random.integers(0, 4, frames)) * speed
     for place in places[begin:]:
         luma = scene[:HEIGHT, place : place + WIDTH].astype(np.uint8)
         if bars:
@@ -50,6 +53,20 @@ def test_known_offsets(tmp_path: Path, lost: int, late: int, gop: int) -> None:
     located = found(film(tmp_path / "d.ts", lost, crf=36, gop=gop), film(tmp_path / "r.mp4", late, gop=gop))
     assert (located.offset_frames, located.offset) == (lost - late, pytest.approx((lost - late) / 25))
     assert (located.sure, located.reason, located.letterbox, located.rates) == (True, "", "", (25.0, 25.0))
+
+
+@pytest.mark.parametrize(("lost", "late"), [(0, 0), (40, 0), (0, 60), (70, 5)])
+def test_a_comparison_that_trusts_times_looks_further_where_pictures_are_out_of_reach(
+    tmp_path: Path, lost: int, late: int
+) -> None:
+    distorted, reference = film(tmp_path / "d.ts", lost, crf=34, frames=160), film(tmp_path / "r.mp4", late, frames=160)
+    [one] = compare_files([distorted.path], reference.path, resolve(["psnr"]), Settings())
+    assert one.scores is not None
+    assert one.scores.valid is (lost == late)
+    told = [flag.detail for flag in one.scores.flags if flag.name == "misaligned"]
+    apart = lost - late
+    where = f"its pictures are those that the reference shows {apart / 25:+.3f} s ({apart:+d} frames) away"
+    assert told == ([f"{distorted.path}: {where} from where its times say; compare with --sync auto"] if apart else [])
 
 
 def test_bars_are_told(tmp_path: Path) -> None:
