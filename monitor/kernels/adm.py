@@ -10,7 +10,8 @@ pair (gain limits, distances, display heights) share all but what follows from t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,19 @@ from numpy.typing import NDArray
 
 from monitor.kernels import adm_masking as masking
 from monitor.kernels import wavelet
-from monitor.kernels.adm_plan import BANDS, CENTRES, LINE, NEIGHBOURS, PARTS, PARTS_ROWS, THRESHOLD, Plan, Stage, stages
+from monitor.kernels.adm_plan import (
+    BANDS,
+    CENTRES,
+    LINE,
+    NEIGHBOURS,
+    PARTS,
+    PARTS_ROWS,
+    SMALLEST_BAND,
+    THRESHOLD,
+    Plan,
+    Stage,
+    stages,
+)
 from monitor.kernels.adm_separation import separate, separate_by_parts, separate_first, separate_first_closely
 from monitor.kernels.compiler import kernel
 from monitor.kernels.instructions import aligned, as_bytes
@@ -89,10 +102,9 @@ def _level(
     limits: NDArray[np.float64],
     wholes: NDArray[np.int64],
     looks: NDArray[np.int64],
-    of_signal: NDArray[np.int64],
-    of_reference: NDArray[np.int64],
+    sums: NDArray[np.int64],
 ) -> None:
-    """Sums of cubes of one level.
+    """Add up cubes of one level.
 
     Args:
         reference: Input of the level: bytes of samples, or of rows of the level before's room.
@@ -103,8 +115,7 @@ def _level(
         limits: Gain limits.
         wholes: The same as whole numbers, and for each the second number of ``separate``; 0 where they are not whole.
         looks: Each as: which limit; 0 for what was restored or 1 for what was added; sensitivity to h, v and d.
-        of_signal: Sums by look and by band.
-        of_reference: Sums by band.
+        sums: Each look's, then the reference's; by wavelet band.
     """
     stride, begin, count, skipped = room.shape[1], plan.begin, plan.columns, plan.left % MARGIN
     at, inside, counted = MARGIN + begin, MARGIN + plan.left - skipped, plan.right - plan.left + skipped
@@ -156,7 +167,7 @@ def _level(
                         cubes = masking.add_reference(
                             room, counted, skipped, place, plan.reference_square, plan.reference_cubes
                         )
-                    of_reference[band] += (cubes + reference_half) >> plan.reference_rows
+                    sums[looks.shape[0], band] += (cubes + reference_half) >> plan.reference_rows
         before = row - 1
         if plan.top <= before < plan.bottom:
             above = before - 1 if before else plan.second
@@ -186,7 +197,7 @@ def _level(
                         )
                     else:
                         shown = masking.add_masked(room, counted, skipped, place, hidden, weight, square, cube)
-                    of_signal[look, band] += (shown + rows_half) >> plan.rows
+                    sums[look, band] += (shown + rows_half) >> plan.rows
 
 
 def _cube_root(value: float | np.float32) -> np.float32:
@@ -210,16 +221,111 @@ def _pooled(sums: Sequence[int], units: Sequence[float], noise: float, smallest:
     return float(total) if total >= smallest else 0.0
 
 
-class _Room(NamedTuple):
-    """What pictures of a size need for as many limits and looks."""
+class Part(NamedTuple):
+    """What a band of rows adds to a picture's sums."""
 
     stages: list[Stage]
+    sums: NDArray[np.int64]
+    """By level; each look's and then the reference's; by wavelet band."""
+
+
+class _Room(NamedTuple):
+    """What pictures of a size need for as many limits, looks and bands of rows."""
+
+    stages: list[list[Stage]]
+    """Of each band."""
     rooms: list[NDArray[np.int32]]
 
+    @classmethod
+    def of(cls, height: int, width: int, bit_depth: int, limits: int, looks: int, bands: int) -> _Room:
+        """For one band at a time."""
+        made = [stages(height, width, bit_depth, limits, looks, band, bands) for band in range(bands)]
+        return cls(made, [aligned(stage.room, np.int32) for stage in made[0]])
 
-def _room(height: int, width: int, bit_depth: int, limits: int, looks: int) -> _Room:
-    made = stages(height, width, bit_depth, limits, looks)
-    return _Room(made, [aligned(stage.room, np.int32) for stage in made])
+
+def _looked(views: Sequence[View]) -> list[tuple[View, int]]:
+    """What is looked at: of each view what was restored and, where that is wanted, what was added."""
+    return [(view, part) for view in views for part in range(1 + view.additive)]
+
+
+def _whole(limit: float) -> tuple[int, int]:
+    """A limit and how much it takes to go beyond int32, if it is a whole number."""
+    return (int(limit), min((1 << 31) // int(limit) + 1, (1 << 31) - 1)) if limit == int(limit) else (0, 0)
+
+
+def adm_bands(
+    distorted: Plane,
+    reference: Plane,
+    bit_depth: int,
+    views: Sequence[View] = (View(),),
+    bands: int = 1,
+    rooms: Rooms | None = None,
+) -> list[Callable[[], Part]]:
+    """ADM in parts that may be computed at once, in any order: bands of rows, which ``summed`` puts together.
+
+    Args:
+        distorted: As for ``adm``.
+        reference: As for ``adm``.
+        bit_depth: As for ``adm``.
+        views: As for ``adm``.
+        bands: How many parts to make at most; pictures of few rows are parted into fewer.
+        rooms: As for ``adm``.
+    """
+    bands = max(1, min(bands, reference.shape[0] // SMALLEST_BAND))
+    return [partial(_band, distorted, reference, bit_depth, views, band, bands, rooms or Rooms()) for band in range(bands)]
+
+
+def _band(
+    distorted: Plane, reference: Plane, bit_depth: int, views: Sequence[View], band: int, bands: int, rooms: Rooms
+) -> Part:
+    limits = list(dict.fromkeys(view.gain_limit for view in views))
+    looked = _looked(views)
+    size = *reference.shape, bit_depth, len(limits), len(looked), bands
+    with rooms.borrowed(("adm", *size), lambda: _Room.of(*size)) as room:
+        levels, sources = room.stages[band], [as_bytes(plane) for plane in (reference, distorted)]
+        sums = np.zeros((len(levels), len(looked) + 1, 3), np.int64)
+        for level, (stage, working) in enumerate(zip(levels, room.rooms, strict=True)):
+            _level(
+                sources[0],
+                sources[1],
+                working,
+                stage.plan,
+                stage.shifts,
+                np.array(limits, np.float64),
+                np.array([_whole(limit) for limit in limits], np.int64),
+                np.array(
+                    [(limits.index(view.gain_limit), part, *_factors(level, view.sensitivity)) for view, part in looked],
+                    np.int64,
+                ),
+                sums[level],
+            )
+            height, first = stage.plan.height, stage.plan.approximation
+            sources = [as_bytes(working[start : start + height]) for start in (first, first + height)]
+    return Part(levels, sums)
+
+
+def summed(parts: Sequence[Part], views: Sequence[View]) -> list[Adm]:
+    """What the parts of ``adm_bands`` add up to: the result of ``adm``."""
+    found: list[list[Level]] = [[] for _ in views]
+    total = np.sum([part.sums for part in parts], axis=0).tolist()
+    for level, (stage, (*of_signal, of_reference)) in enumerate(zip(parts[0].stages, total, strict=True)):
+        sums = dict(zip(_looked(views), of_signal, strict=True))
+        for view, of_view in zip(views, found, strict=True):
+            of_view.append(_level_of(stage, level, view, sums, of_reference))
+    return [Adm(tuple(of_view)) for of_view in found]
+
+
+def _level_of(
+    stage: Stage, level: int, view: View, sums: Mapping[tuple[View, int], Sequence[int]], of_reference: Sequence[int]
+) -> Level:
+    of_h, of_d = (float(np.float32(factor)) for factor in view.sensitivity[level])
+    noise = float(np.float32(stage.area) * np.float32(view.noise_weight))
+    of_bands = [stage.reference_unit * factor**3 for factor in (of_h, of_h, of_d)]
+    return Level(
+        _pooled(sums[view, 0], stage.units, noise, stage.smallest),
+        _pooled(sums[view, 1], stage.units, 0.0, stage.smallest) if view.additive else 0.0,
+        _pooled(of_reference, of_bands, noise, stage.smallest),
+    )
 
 
 def adm(
@@ -234,48 +340,4 @@ def adm(
         views: How they are looked at; gain limits are 1 or more.
         rooms: Where to borrow working room; without, new room is made.
     """
-    limits = list(dict.fromkeys(view.gain_limit for view in views))
-    looked = [(view, part) for view in views for part in range(1 + view.additive)]
-    kind = "adm", *reference.shape, bit_depth, len(limits), len(looked)
-    found: list[list[Level]] = [[] for _ in views]
-    with (rooms or Rooms()).borrowed(kind, lambda: _room(*kind[1:])) as (levels, working):
-        sources = [as_bytes(plane) for plane in (reference, distorted)]
-        for level, (stage, room) in enumerate(zip(levels, working, strict=True)):
-            looks = [(limits.index(view.gain_limit), part, *_factors(level, view.sensitivity)) for view, part in looked]
-            of_signal, of_reference = np.zeros((len(looks), 3), np.int64), np.zeros(3, np.int64)
-            _level(
-                sources[0],
-                sources[1],
-                room,
-                stage.plan,
-                stage.shifts,
-                np.array(limits, np.float64),
-                np.array([_whole(limit) for limit in limits], np.int64),
-                np.array(looks, np.int64),
-                of_signal,
-                of_reference,
-            )
-            sums = dict(zip(looked, of_signal.tolist(), strict=True))
-            for view, of_view in zip(views, found, strict=True):
-                of_view.append(_level_of(stage, level, view, sums, of_reference.tolist()))
-            height, first = stage.plan.height, stage.plan.approximation
-            sources = [as_bytes(room[start : start + height]) for start in (first, first + height)]
-    return [Adm(tuple(of_view)) for of_view in found]
-
-
-def _whole(limit: float) -> tuple[int, int]:
-    """A limit and how much it takes to go beyond int32, if it is a whole number."""
-    return (int(limit), min((1 << 31) // int(limit) + 1, (1 << 31) - 1)) if limit == int(limit) else (0, 0)
-
-
-def _level_of(
-    stage: Stage, level: int, view: View, sums: Mapping[tuple[View, int], Sequence[int]], of_reference: Sequence[int]
-) -> Level:
-    of_h, of_d = (float(np.float32(factor)) for factor in view.sensitivity[level])
-    noise = float(np.float32(stage.area) * np.float32(view.noise_weight))
-    of_bands = [stage.reference_unit * factor**3 for factor in (of_h, of_h, of_d)]
-    return Level(
-        _pooled(sums[view, 0], stage.units, noise, stage.smallest),
-        _pooled(sums[view, 1], stage.units, 0.0, stage.smallest) if view.additive else 0.0,
-        _pooled(of_reference, of_bands, noise, stage.smallest),
-    )
+    return summed([part() for part in adm_bands(distorted, reference, bit_depth, views, 1, rooms)], views)

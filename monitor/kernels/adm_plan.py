@@ -24,6 +24,10 @@ PARTS_ROWS = 6
 NEIGHBOURS, CENTRES = 3, 2
 """Rows for each look: what three rows add to their neighbours' threshold; what even rows and odd ones add to their own."""
 
+SMALLEST_BAND = 128
+"""Rows that a part of a picture has at least: those that two parts both make would cost too much, and some of each level's
+have to count."""
+
 WIDEST = 16
 """Numbers that are written beyond the end of a row at most."""
 
@@ -160,22 +164,36 @@ def _log2(value: float) -> int:
     return math.ceil(math.log2(value))
 
 
-def stages(height: int, width: int, bit_depth: int, limits: int, looks: int) -> list[Stage]:
-    """The levels of pictures of a size, finest first.
+def _parted(counted: Sequence[Range], height: int, band: int, bands: int) -> list[Range]:
+    """What counts of each level, as far as it belongs to a band of rows: bands begin at the same place at every level."""
+    unit = 1 << LEVELS
+    begin, end = (part * (height // unit) // bands * unit for part in (band, band + 1))
+    parts = []
+    for level, (top, bottom) in enumerate(counted, 1):
+        first, last = begin >> level if band else top, end >> level if band < bands - 1 else bottom
+        parts.append((max(top, first), min(bottom, last)))
+    return parts
+
+
+def stages(height: int, width: int, bit_depth: int, limits: int, looks: int, band: int = 0, bands: int = 1) -> list[Stage]:
+    """The levels of a band of pictures of a size, finest first.
 
     Args:
         height: Of the pictures.
         width: Likewise.
         bit_depth: Of their samples.
         limits: How many gain limits there are.
-        looks: How many sums over the bands are wanted.
+        looks: How many sums over the wavelet's bands are wanted.
+        band: Which band of rows.
+        bands: How many there are, each of ``SMALLEST_BAND`` rows at least.
     """
     sizes = [(height, width)]
     for _ in range(LEVELS):
         sizes.append((-(-sizes[-1][0] // 2), -(-sizes[-1][1] // 2)))
     rows, columns = zip(*sizes, strict=True)
     row_windows, column_windows = ([_counted(size) for size in of[1:]] for of in (rows, columns))
-    made_rows, made_columns = _made(rows[1:], row_windows), _made(columns[1:], column_windows)
+    part_windows = _parted(row_windows, height, band, bands)
+    made_rows, made_columns = _made(rows[1:], part_windows), _made(columns[1:], column_windows)
     made = []
     for level in range(LEVELS):
         arithmetic = _first(bit_depth) if level == 0 else _finer(level)
@@ -203,8 +221,8 @@ def stages(height: int, width: int, bit_depth: int, limits: int, looks: int) -> 
             last=last,
             begin=begin,
             columns=end - begin,
-            top=top,
-            bottom=bottom,
+            top=part_windows[level][0],
+            bottom=part_windows[level][1],
             left=left,
             right=right,
             approximation=PARTS + 2 * PARTS_ROWS * limits + (NEIGHBOURS + CENTRES) * looks,

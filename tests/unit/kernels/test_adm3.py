@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.kernels.adm import adm
+from monitor.kernels.adm import adm, adm_bands, summed
+from monitor.kernels.adm_plan import SMALLEST_BAND
 from monitor.kernels.adm_separation import (
     EXACT,
     separate,
@@ -50,6 +51,17 @@ def test_views_do_not_meet(drawn: tuple[int, list[Any]]) -> None:
     assert together == [adm(distorted, reference, depth, [view])[0] for view in VIEWS]
     assert [found.adm2 for found in together[-2:]] == [found.adm2 for found in together[:2]]
     assert {level.additive for found in (together[1], together[-2]) for level in found.levels} == {0.0}
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(33, 700), st.integers(33, 60), st.integers(2, 5), st.integers(0, 2**32))
+def test_adm_is_the_same_in_bands(height: int, width: int, bands: int, seed: int) -> None:
+    reference, distorted = (plane_of("noise", height, width, 10, seed + k) for k in range(2))
+    parts = adm_bands(distorted, reference, 10, VIEWS[:2], bands, Rooms())
+    assert len(parts) == max(1, min(bands, height // SMALLEST_BAND))
+    expected = adm(distorted, reference, 10, VIEWS[:2])
+    for _ in range(2):
+        assert summed([part() for part in reversed(parts)], VIEWS[:2]) == expected
 
 
 def test_a_view_from_afar_shows_less() -> None:
