@@ -85,6 +85,8 @@ class Kind(NamedTuple):
     """Whether one pass over a pair serves all settings; else each is measured by itself."""
     parts: Callable[[VmafFeatures, FramePair, tuple[Any, ...]], Sequence[Callable[[], Any]]] | None = None
     """Cuts the work into parts that ``measure`` finds done, where one thread alone would take long."""
+    of_company: bool = False
+    """Whether one pass serves all distorted frames beside a reference frame; a value is then one for each, in order."""
 
 
 VIF_BANDS = 2
@@ -92,19 +94,29 @@ VIF_BANDS = 2
 Each further band costs one part in a hundred, for the rows around the seam."""
 
 
+def _company(pair: FramePair) -> tuple[Frame, ...]:
+    return pair.company or (pair.distorted,)
+
+
+def _lumas_of_company(pair: FramePair) -> tuple[Plane, ...]:
+    return *(frame.luma for frame in _company(pair)), pair.reference.luma
+
+
 def _vif_parts(features: VmafFeatures, pair: FramePair, limits: tuple[float, ...]) -> Sequence[Callable[[], Any]]:
     from monitor.kernels.vif import vif_bands
 
-    lumas = [pair.distorted.luma], pair.reference.luma
-    bands = vif_bands(*lumas, pair.format.bit_depth, limits, VIF_BANDS, features.rooms)
-    return [partial(features.memory.once, ("vif", limits, number), _lumas(pair), band) for number, band in enumerate(bands)]
+    *distorted, reference = planes = _lumas_of_company(pair)
+    bands = vif_bands(distorted, reference, pair.format.bit_depth, limits, VIF_BANDS, features.rooms)
+    return [partial(features.memory.once, ("vif", limits, number), planes, band) for number, band in enumerate(bands)]
 
 
-def _measure_vif(features: VmafFeatures, pair: FramePair, limits: tuple[float, ...]) -> Sequence[tuple[float, ...]]:
+def _measure_vif(
+    features: VmafFeatures, pair: FramePair, limits: tuple[float, ...]
+) -> Sequence[Sequence[tuple[float, ...]]]:
     from monitor.kernels.vif import summed
 
-    (of_limits,) = summed([part() for part in _vif_parts(features, pair, limits)])
-    return [tuple(sums.ratio for sums in scales) for scales in of_limits]
+    of_pictures = summed([part() for part in _vif_parts(features, pair, limits)])
+    return [[tuple(sums.ratio for sums in of_limits[number]) for of_limits in of_pictures] for number in range(len(limits))]
 
 
 def _measure_adm(features: VmafFeatures, pair: FramePair, views: tuple[View, ...]) -> Sequence[Adm]:
@@ -139,7 +151,7 @@ def _lumas(pair: FramePair) -> tuple[Plane, ...]:
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType({
-    "vif": Kind(_lumas, _measure_vif, parts=_vif_parts),
+    "vif": Kind(_lumas_of_company, _measure_vif, parts=_vif_parts, of_company=True),
     "adm": Kind(_lumas, _measure_adm),
     "cambi": Kind(lambda pair: (pair.distorted.luma,), _measure_cambi, together=False),
     "speed": Kind(lambda pair: (*pair.distorted.planes[1:], *pair.reference.planes[1:]), _measure_speed, together=False),
@@ -191,7 +203,10 @@ class VmafFeatures:
             pair: Of a format that the kernel takes.
         """
         settings = self.plan(kind, setting)
-        return self._measured(kind, settings, pair)[settings.index(setting)]
+        value = self._measured(kind, settings, pair)[settings.index(setting)]
+        if not KINDS[kind].of_company:
+            return value
+        return next(one for frame, one in zip(_company(pair), value, strict=True) if frame.luma is pair.distorted.luma)
 
     def motion(self, earlier: Frame, current: Frame) -> float:
         """How much the later of two reference frames differs from the earlier, in 8-bit code values."""

@@ -251,6 +251,36 @@ def test_several_encodes_of_one_reference_share_what_is_its_own(
     assert len(seen) == len(set(seen)) == 3 * 2 * len(large)
 
 
+def test_pairs_of_one_reference_frame_are_measured_in_one_pass(
+    pairs: list[FramePair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def beside(pair: FramePair, change: Any) -> FramePair:
+        return FramePair(replace(pair.distorted, planes=tuple(map(change, pair.distorted.planes))), pair.reference)
+
+    encodes = [pairs, *([beside(pair, change) for pair in pairs] for change in (turned, lambda plane: plane.copy()))]
+    alone = [values(scorers.create("vmaf"), encode) for encode in encodes]
+    acquainted = [
+        [replace(pair, company=tuple(other.distorted for other in moment)) for pair in moment]
+        for moment in zip(*encodes, strict=True)
+    ]
+    passes: list[int] = []
+    original = vif_kernel.vif_bands
+    together = scorers.create_all([("vmaf", {}) for _ in encodes])
+    for scorer in together:
+        scorer.prepare(pairs[0].format)
+    monkeypatch.setattr(
+        vif_kernel, "vif_bands", lambda *arguments: (passes.append(len(arguments[0])), original(*arguments))[1]
+    )
+    with ThreadPoolExecutor(2) as threads:
+        for moment in acquainted:
+            tasks = [task for scorer, pair in zip(together, moment, strict=True) for task in scorer.tasks(pair)]
+            list(threads.map(lambda task: task(), tasks))
+    found = [values_of(scorer, list(encode)) for scorer, encode in zip(together, zip(*acquainted, strict=True), strict=True)]
+    assert found == alone
+    assert alone[0] == alone[2] != alone[1]
+    assert set(passes) == {len(encodes)}
+
+
 def turned(plane: Any) -> Any:
     upside_down = np.ascontiguousarray(plane[::-1])
     upside_down.flags.writeable = False
