@@ -136,8 +136,8 @@ def test_every_feature_is_measured_once_a_pair(pairs: list[FramePair], monkeypat
 
         return count
 
-    for module, name in ((vif_kernel, "_band"), (adm_kernel, "adm"), (motion_kernel, "motion")):
-        monkeypatch.setattr(module, name, counted(name, getattr(module, name)))
+    for module, name in ((vif_kernel, "_band"), (adm_kernel, "_band"), (motion_kernel, "motion")):
+        monkeypatch.setattr(module, name, counted(module.__name__, getattr(module, name)))
     together = scorers.create_all([(name, {}) for name in METRICS])
     for scorer in together:
         scorer.prepare(pairs[0].format)
@@ -148,7 +148,7 @@ def test_every_feature_is_measured_once_a_pair(pairs: list[FramePair], monkeypat
             given = scorer.score([pair]) if pair else scorer.flush() if isinstance(scorer, Delayed) else ()
             for score in given:
                 found.setdefault(score.feature, []).append(score.value)
-    assert [calls.count(name) for name in ("_band", "adm", "motion")] == [5, 5, 4]
+    assert [calls.count(module.__name__) for module in (vif_kernel, adm_kernel, motion_kernel)] == [5, 5, 4]
     for name in METRICS:
         alone = values(scorers.create(name), pairs)
         assert {feature: found[feature] for feature in alone} == {key: list(each.values()) for key, each in alone.items()}
@@ -187,7 +187,7 @@ def test_tasks_do_what_score_then_finds_done(pairs: list[FramePair], monkeypatch
     assert len(tasks) == 2 * len(pairs) + len(pairs) - 1  # VIF, ADM, and motion, which the first pair has none of
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda task: task(), reversed(tasks)))
-    for module, name in ((vif_kernel, "_band"), (adm_kernel, "adm"), (motion_kernel, "motion")):
+    for module, name in ((vif_kernel, "_band"), (adm_kernel, "_band"), (motion_kernel, "motion")):
         monkeypatch.setattr(module, name, lambda *_: pytest.fail("measured twice"))
     for scorer in together:
         assert values_of(scorer, pairs) == expected[scorer.spec.name]
@@ -217,20 +217,20 @@ def test_the_models_of_v1_share_what_they_are_made_of(large: list[FramePair], mo
     together = scorers.create_all([(name, {}) for name in V1])
     for scorer in together:
         scorer.prepare(large[0].format)
-    monkeypatch.setattr(adm_kernel, "adm", counted("adm", adm_kernel.adm))
+    monkeypatch.setattr(adm_kernel, "_band", counted("adm", adm_kernel._band))
     monkeypatch.setattr(motion_kernel, "motion", counted("motion", motion_kernel.motion))
     monkeypatch.setattr(speed_kernel, "statistics", counted("speed", speed_kernel.statistics))
     monkeypatch.setattr(cambi_kernel.Detector, "measure", counted("cambi", cambi_kernel.Detector.measure))
     tasks = [task for pair in large for scorer in together if isinstance(scorer, Parallel) for task in scorer.tasks(pair)]
     neighbours, two_apart = len(large) - 1, len(large) - 2
-    # ADM, CAMBI, and SpEED of chroma in three sizes; motion of neighbours and, for high frame rates, over two frames
-    assert len(tasks) == (1 + 1 + 3) * len(large) + neighbours + two_apart
+    # Two bands of ADM, CAMBI, and SpEED of chroma in three sizes; motion of neighbours and, at high rates, over two frames
+    assert len(tasks) == (2 + 1 + 3) * len(large) + neighbours + two_apart
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda task: task(), tasks))
     for scorer in together:
         assert values_of(scorer, large) == expected[scorer.spec.name]
     assert calls == {
-        "adm": len(large), "cambi": len(large), "speed": 3 * 4 * len(large), "motion": neighbours + two_apart
+        "adm": 2 * len(large), "cambi": len(large), "speed": 3 * 4 * len(large), "motion": neighbours + two_apart
     }  # fmt: skip
 
 
