@@ -23,7 +23,7 @@ from numba.core import event
 
 from monitor.alignment.tracking import Tracker
 from monitor.errors import UnsupportedFormat
-from monitor.kernels.thumbnail import block_means
+from monitor.kernels.compiler import is_kept
 from monitor.protocols import MetricSpec, Reference, Scorer
 from monitor.scorers import create, create_all
 from monitor.types import Frame, FramePair, VideoFormat
@@ -108,7 +108,7 @@ class _Crew:
 
     def start(self) -> None:
         """Start as many as there are jobs for, if what they compile is kept where this process will find it."""
-        if block_means.stats.cache_path is None:  # type: ignore[attr-defined]  # Numba's dispatchers have it
+        if not is_kept():
             return
         for _ in range(min(self._size, len(self._jobs))):
             command = [sys.executable, "-m", __name__, str(self._bit_depth)]

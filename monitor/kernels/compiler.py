@@ -71,6 +71,15 @@ class _KernelCache(FunctionCache):
     _impl_class = _KernelCacheFiles
 
 
+def is_kept() -> bool:
+    """Whether machine code is kept on disk, where other processes find it."""
+    try:
+        _KernelCacheFiles(is_kept)
+    except RuntimeError:  # Numba's way to say that no cache folder can be written
+        return False
+    return True
+
+
 def kernel(*, reorder: bool = False, inner: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compile a function over contiguous planes with Numba; it releases the GIL.
 
@@ -96,7 +105,7 @@ def kernel(*, reorder: bool = False, inner: bool = False) -> Callable[[Callable[
         if dispatcher is not function:  # which it is with NUMBA_DISABLE_JIT=1
             try:
                 dispatcher._cache = _KernelCache(function)  # type: ignore[attr-defined,no-untyped-call]
-            except RuntimeError as error:  # Numba's way to say that no cache folder can be written
+            except RuntimeError as error:  # see is_kept
                 logger.info("kernels are compiled anew in each process: %s", error)
         compiled: Callable[P, R] = dispatcher
         return compiled

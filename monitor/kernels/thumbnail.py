@@ -13,12 +13,8 @@ SAMPLED_ROWS = 8
 
 
 @kernel()
-def block_means(plane: Plane, top: int, bottom: int, left: int, right: int, rows: int, columns: int) -> NDArray[np.float32]:
-    """Means of ``rows`` x ``columns`` equal blocks of ``plane[top:bottom, left:right]``, code values, ``(rows, columns)``.
-
-    Tall blocks are sampled in every n-th row. Where there are more blocks than samples, neighbours share one.
-    """
-    means = np.empty((rows, columns), np.float32)
+def _block_means(plane: Plane, top: int, bottom: int, left: int, right: int, means: NDArray[np.float32]) -> None:
+    rows, columns = means.shape
     height, width = bottom - top, right - left
     for row in range(rows):
         first = top + row * height // rows
@@ -37,6 +33,15 @@ def block_means(plane: Plane, top: int, bottom: int, left: int, right: int, rows
                 total += part
                 count += end - start
             means[row, column] = np.float32(total / count)
+
+
+def block_means(plane: Plane, top: int, bottom: int, left: int, right: int, rows: int, columns: int) -> NDArray[np.float32]:
+    """Means of ``rows`` x ``columns`` equal blocks of ``plane[top:bottom, left:right]``, code values, ``(rows, columns)``.
+
+    Tall blocks are sampled in every n-th row. Where there are more blocks than samples, neighbours share one.
+    """
+    means = np.empty((rows, columns), np.float32)
+    _block_means(plane, top, bottom, left, right, means)
     return means
 
 

@@ -9,6 +9,23 @@ from monitor.kernels.compiler import kernel
 
 
 @kernel(reorder=True)
+def _least_differences(
+    pictures: NDArray[np.float32],
+    others: NDArray[np.float32],
+    centres: NDArray[np.int64],
+    reach: int,
+    least: NDArray[np.float32],
+) -> None:
+    count, samples = pictures.shape
+    for index in range(count):
+        for other in range(max(centres[index] - reach, 0), min(centres[index] + reach + 1, others.shape[0])):
+            total = np.float32(0)
+            for sample in range(samples):
+                difference = pictures[index, sample] - others[other, sample]
+                total += difference * difference
+            least[index] = min(least[index], total / np.float32(samples))
+
+
 def least_differences(
     pictures: NDArray[np.float32], others: NDArray[np.float32], centres: NDArray[np.int64], reach: int
 ) -> NDArray[np.float32]:
@@ -23,19 +40,42 @@ def least_differences(
     Returns:
         ``inf`` for a picture around whose centre there is none.
     """
-    count, samples = pictures.shape
-    least = np.full(count, np.float32(np.inf), np.float32)
-    for index in range(count):
-        for other in range(max(centres[index] - reach, 0), min(centres[index] + reach + 1, others.shape[0])):
-            total = np.float32(0)
-            for sample in range(samples):
-                difference = pictures[index, sample] - others[other, sample]
-                total += difference * difference
-            least[index] = min(least[index], total / np.float32(samples))
+    least = np.full(len(pictures), np.inf, np.float32)
+    _least_differences(pictures, others, centres, reach, least)
     return least
 
 
 @kernel(reorder=True)
+def _band_costs(
+    pictures: NDArray[np.float32],
+    others: NDArray[np.float32],
+    centres: NDArray[np.int64],
+    reach: int,
+    noise: NDArray[np.float32],
+    top: np.float32,
+    back: int,
+    others_back: int,
+    costs: NDArray[np.float32],
+) -> None:
+    count, samples = pictures.shape
+    for index in range(count):
+        before = max(index - back, 0)
+        per_noise = np.float32(1.0) / noise[index]
+        for step in range(2 * reach + 1):
+            other = centres[index] + step - reach
+            if other < 0 or other >= others.shape[0]:
+                continue
+            earlier = max(other - others_back, 0)
+            total = np.float32(0)
+            for sample in range(samples):
+                value, partner = pictures[index, sample], others[other, sample]
+                moved = max(abs(value - pictures[before, sample]), abs(partner - others[earlier, sample])) * per_noise
+                weight = min(max(moved - np.float32(1), np.float32(0)), np.float32(1))
+                difference = (value - partner) * per_noise
+                total += weight * min(difference * difference, top)
+            costs[index, step] = total
+
+
 def band_costs(
     pictures: NDArray[np.float32],
     others: NDArray[np.float32],
@@ -65,48 +105,22 @@ def band_costs(
     Returns:
         ``(n, 2 * reach + 1)``; a pairing with an other that does not exist costs ``inf``.
     """
-    count, samples = pictures.shape
-    costs = np.full((count, 2 * reach + 1), np.float32(np.inf), np.float32)
-    top = np.float32(cap)
-    for index in range(count):
-        before = max(index - back, 0)
-        per_noise = np.float32(1.0) / noise[index]
-        for step in range(2 * reach + 1):
-            other = centres[index] + step - reach
-            if other < 0 or other >= others.shape[0]:
-                continue
-            earlier = max(other - others_back, 0)
-            total = np.float32(0)
-            for sample in range(samples):
-                value, partner = pictures[index, sample], others[other, sample]
-                moved = max(abs(value - pictures[before, sample]), abs(partner - others[earlier, sample])) * per_noise
-                weight = min(max(moved - np.float32(1), np.float32(0)), np.float32(1))
-                difference = (value - partner) * per_noise
-                total += weight * min(difference * difference, top)
-            costs[index, step] = total
+    costs = np.full((len(pictures), 2 * reach + 1), np.inf, np.float32)
+    _band_costs(pictures, others, centres, reach, noise, np.float32(cap), back, others_back, costs)
     return costs
 
 
 @kernel()
-def cheapest_path(
-    costs: NDArray[np.float32], centres: NDArray[np.int64], penalty: float, first: NDArray[np.float32]
-) -> NDArray[np.int64]:
-    """Of each picture the step within its band on the cheapest path that never goes back, ``(n,)``.
-
-    Leaving the distance to the centre that the picture before had costs ``penalty``, however far.
-
-    Args:
-        costs: From ``band_costs``, ``(n, width)``.
-        centres: As there.
-        penalty: Cost of a change of distance.
-        first: What beginning at each step costs, ``(width,)``.
-    """
+def _cheapest_path(
+    costs: NDArray[np.float32],
+    centres: NDArray[np.int64],
+    penalty: float,
+    best: NDArray[np.float64],
+    now: NDArray[np.float64],
+    came: NDArray[np.int64],
+) -> None:
+    """Fill in from which step each one came; ``best`` holds what the first picture's steps cost, then the last one's."""
     count, width = costs.shape
-    came = np.zeros((count, width), np.int64)
-    best = np.empty(width)
-    now = np.empty(width)
-    for step in range(width):
-        best[step] = costs[0, step] + first[step]
     for index in range(1, count):
         advance = centres[index] - centres[index - 1]
         cheapest, at = np.inf, 0
@@ -125,14 +139,69 @@ def cheapest_path(
                 came[index, step] = at
         for step in range(width):
             best[step] = now[step]
+
+
+def cheapest_path(
+    costs: NDArray[np.float32], centres: NDArray[np.int64], penalty: float, first: NDArray[np.float32]
+) -> NDArray[np.int64]:
+    """Of each picture the step within its band on the cheapest path that never goes back, ``(n,)``.
+
+    Leaving the distance to the centre that the picture before had costs ``penalty``, however far.
+
+    Args:
+        costs: From ``band_costs``, ``(n, width)``.
+        centres: As there.
+        penalty: Cost of a change of distance.
+        first: What beginning at each step costs, ``(width,)``.
+    """
+    count, width = costs.shape
+    best, came = (costs[0] + first).astype(np.float64), np.zeros((count, width), np.int64)
+    _cheapest_path(costs, centres, penalty, best, np.empty(width), came)
     steps = np.zeros(count, np.int64)
-    steps[count - 1] = np.argmin(best)
+    steps[-1] = np.argmin(best)
     for index in range(count - 1, 0, -1):
         steps[index - 1] = came[index, steps[index]]
     return steps
 
 
 @kernel()
+def _stills(
+    pictures: NDArray[np.float32],
+    others: NDArray[np.float32],
+    partners: NDArray[np.int64],
+    advances: NDArray[np.int64],
+    noise: NDArray[np.float32],
+    moved: float,
+    few: int,
+    share: float,
+    many: int,
+    sure_share: float,
+    repeated: NDArray[np.bool_],
+) -> None:
+    last, partner = 0, partners[0]  # the last picture that was new, and what is due now
+    sure = False
+    for index in range(1, len(pictures)):
+        partner += advances[index]
+        before = partners[last]
+        if before >= 0 and before < partner < len(others):
+            least = moved * noise[index]
+            count = 0
+            own = theirs = 0.0
+            for sample in range(pictures.shape[1]):
+                change = others[partner, sample] - others[before, sample]
+                if abs(change) > least:
+                    count += 1
+                    theirs += change * change
+                    own += (pictures[index, sample] - pictures[last, sample]) ** 2
+            repeated[index] = count >= few and own <= share * theirs
+            sure |= count >= many and own <= sure_share * theirs
+        if not repeated[index] or index == len(pictures) - 1:
+            if not sure:
+                for doubtful in range(last + 1, index + 1):
+                    repeated[doubtful] = False
+            last, partner, sure = index, partners[index], False
+
+
 def stills(
     pictures: NDArray[np.float32],
     others: NDArray[np.float32],
@@ -162,25 +231,5 @@ def stills(
         sure_share: The largest share there.
     """
     repeated = np.zeros(len(pictures), np.bool_)
-    last, partner = 0, partners[0]  # the last picture that was new, and what is due now
-    sure = False
-    for index in range(1, len(pictures)):
-        partner += advances[index]
-        before = partners[last]
-        if before >= 0 and before < partner < len(others):
-            least = moved * noise[index]
-            count = 0
-            own = theirs = 0.0
-            for sample in range(pictures.shape[1]):
-                change = others[partner, sample] - others[before, sample]
-                if abs(change) > least:
-                    count += 1
-                    theirs += change * change
-                    own += (pictures[index, sample] - pictures[last, sample]) ** 2
-            repeated[index] = count >= few and own <= share * theirs
-            sure |= count >= many and own <= sure_share * theirs
-        if not repeated[index] or index == len(pictures) - 1:
-            if not sure:
-                repeated[last + 1 : index + 1] = False
-            last, partner, sure = index, partners[index], False
+    _stills(pictures, others, partners, advances, noise, moved, few, share, many, sure_share, repeated)
     return repeated
