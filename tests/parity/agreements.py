@@ -49,11 +49,14 @@ VIF_BINARY = row("vif", BINARY, PRINTED, SIX_DECIMALS)
 ADM = row("adm", SCALAR, 0, EQUAL)
 ADM_BINARY = row("adm", BINARY, PRINTED, SIX_DECIMALS)
 ADM_AVX2 = row(
-    "adm, 32n+1 columns of 10 or 12 bits", BINARY, 1e-2, "libvmaf's AVX2 wavelet differs from its own scalar code"
+    "adm, 32n+1 or 32n+2 columns of 10 or 12 bits", BINARY, 1e-2, "libvmaf's AVX2 wavelet differs from its own scalar code"
 )
 ADM3 = row("adm3, aim", SCALAR, 0, EQUAL)
 ADM3_KEPT = row("adm3, aim as VMAF v1 has them", KEPT, PRINTED, SIX_DECIMALS)
 ADM3_BINARY = row("adm3, aim under any options", BINARY, PRINTED, SIX_DECIMALS)
+AIM_OF_NOISE = row(
+    "adm3, aim of noise under as strong noise", BINARY, 2e-3, "libvmaf's AVX2 code; a twin of its scalar code equals vqmon's"
+)
 MOTION = row("motion", SCALAR, 0, EQUAL)
 MOTION_BINARY = row("motion", BINARY, PRINTED, SIX_DECIMALS)
 MOTION3 = row("motion3", SCALAR, 0, EQUAL)

@@ -14,6 +14,7 @@ from monitor.kernels.adm import adm
 from monitor.kernels.settings import BLENDED, View
 from tests.parity import agreements, filters
 from tests.parity.clips import NAMES, clip, known
+from tests.unit.kernels import naive_vmaf
 
 DEFAULTS = {"": 100.0, "_egl_1": 1.0}
 """Gain limits by what libvmaf adds to the names."""
@@ -83,7 +84,8 @@ def test_made_pictures(
     options: dict[str, object],
     seed: int,
 ) -> None:
-    assume(size[0] % 32 != 1 or pixel_format == "yuv420p")  # see test_vmaf.py: libvmaf's AVX2 wavelet differs there
+    assume(size[0] % 32 not in (1, 2) or pixel_format == "yuv420p")  # see test_vmaf.py: libvmaf's AVX2 wavelet differs there
+    assume((content, amount) != ("noise", 40.0))  # tested below
     options = dict(options)
     place: Any = options.pop("place", None)
     if place:
@@ -97,3 +99,15 @@ def test_made_pictures(
         for feature in ("integer_adm3", "integer_aim"):
             expected = next(value for key, value in theirs.items() if f"{key}_".startswith(f"{feature}_"))
             agreements.ADM3_BINARY.check(found[feature, index], expected, feature)
+
+
+@pytest.mark.parametrize("size", [(85, 60), (124, 60), (81, 47)])
+def test_noise_under_noise(tmp_path: Path, size: tuple[int, int]) -> None:
+    """What was restored is libvmaf's; of what was added, its AVX2 code finds more or less in one such frame of twenty."""
+    pairs = filters.made("noise", filters.video_format(*size, "yuv420p"), 0, 40.0)
+    for pair, theirs in zip(pairs, filters.libvmaf(pairs, tmp_path, "adm"), strict=True):
+        (found,) = adm(pair.distorted.luma, pair.reference.luma, 8, [View(additive=True)])
+        twin = naive_vmaf.adm(pair.distorted.luma, pair.reference.luma, 8)
+        assert (found.adm2, found.aim) == (twin["integer_adm2"], twin["integer_aim"])
+        agreements.ADM3_BINARY.check(found.adm2, theirs["integer_adm2"], "integer_adm2")
+        agreements.AIM_OF_NOISE.check(found.aim, theirs["integer_aim"], "integer_aim")
