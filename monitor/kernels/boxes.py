@@ -18,7 +18,7 @@ NARROW = 12
 """Bits per sample up to which a cell's sums fit 32 bits."""
 
 
-@kernel()
+@kernel(inner=True)
 def _cell_sums(distorted: Plane, reference: Plane, top: int, columns: NDArray[np.integer], cells: NDArray[np.int64]) -> None:
     """Sums over a row of cells: both pictures, their squares together, their product."""
     columns[:] = 0
@@ -38,7 +38,7 @@ def _cell_sums(distorted: Plane, reference: Plane, top: int, columns: NDArray[np
             sums[cell] = (row[at] + row[at + np.uintp(1)]) + (row[at + np.uintp(2)] + row[at + np.uintp(3)])
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _ssim_of_rows(above: NDArray[np.int64], below: NDArray[np.int64], luminance: float, contrast: float) -> float:
     """Sum of SSIM over the windows of two rows of cells; all sums are exact."""
     total = 0.0

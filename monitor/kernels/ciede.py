@@ -54,7 +54,7 @@ TINY = np.float32(1e-12)
 """Keeps a quotient of two zeros from being asked for."""
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _inverse_cube_root(x: np.float32) -> np.float32:
     """``x ** (-1 / 3)`` of a positive number: a guess from its exponent, three steps of Newton's."""
     z = np.int32(MAGIC_THIRD - np.float32(np.float32(x).view(np.int32)) * THIRD).view(np.float32)
@@ -63,7 +63,7 @@ def _inverse_cube_root(x: np.float32) -> np.float32:
     return z
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _inverse_fifth_root(x: np.float32) -> np.float32:
     z = np.int32(MAGIC_FIFTH - np.float32(np.float32(x).view(np.int32)) * FIFTH).view(np.float32)
     for _ in range(3):
@@ -72,7 +72,7 @@ def _inverse_fifth_root(x: np.float32) -> np.float32:
     return z
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _linear(c: np.float32) -> np.float32:
     """sRGB's transfer function undone."""
     t = (max(c, np.float32(0)) + np.float32(0.055)) * np.float32(1 / 1.055)
@@ -81,7 +81,7 @@ def _linear(c: np.float32) -> np.float32:
     return power if c > KNEE else line
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _lightness(c: np.float32) -> np.float32:
     """CIELAB's compression."""
     x = max(c, np.float32(1e-6))
@@ -90,7 +90,7 @@ def _lightness(c: np.float32) -> np.float32:
     return power if c > EPSILON else line
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _exponential(x: np.float32) -> np.float32:
     """``exp(x)`` for ``x`` from -80 to 0, within 1e-6."""
     scaled = x * np.float32(1 / math.log(2))
@@ -105,7 +105,7 @@ def _exponential(x: np.float32) -> np.float32:
     return power * np.int32(np.int32(whole + 127) << 23).view(np.float32)
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _to_lab(
     luma: NDArray[np.integer],
     red: NDArray[np.float32],
@@ -129,7 +129,7 @@ def _to_lab(
         b[x] = np.float32(200) * (fy - fz)
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _saturation(chroma: np.float32) -> np.float32:
     """``sqrt(C^7 / (C^7 + 25^7))``."""
     cube = chroma * chroma * chroma
@@ -217,7 +217,7 @@ def _differences(
     return np.float64(total)
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _chroma_of_row(
     u: NDArray[np.integer],
     v: NDArray[np.integer],

@@ -74,14 +74,14 @@ def find_flat(
             _sum_across(columns, np.uint8(threshold), flat[y - reach])
 
 
-@kernel()
+@kernel(inner=True)
 def _sum_across(columns: NDArray[np.uint8], threshold: np.uint8, flat: NDArray[np.uint8]) -> None:
     c0, c1, c2, c3, c4, c5, c6 = (columns[0:], columns[1:], columns[2:], columns[3:], columns[4:], columns[5:], columns[6:])
     for x in range(np.uint64(flat.size)):
         flat[x] = np.uint8(np.uint8(c0[x] + c1[x] + c2[x] + c3[x] + c4[x] + c5[x] + c6[x]) > threshold)
 
 
-@kernel()
+@kernel(inner=True)
 def _mode(a: np.uint16, b: np.uint16, c: np.uint16) -> np.uint16:
     """The value that occurs twice, else the smallest."""
     least = min(min(a, b), c)

@@ -33,7 +33,7 @@ def _box_means(plane: Plane, factor: int, weight: np.float32, columns: NDArray[n
             reduced[y, x] = np.float32(total) * weight
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _gradient(above: Picture, row: Picture, below: Picture, lengths: Picture) -> None:
     """Squared length of Scharr's gradient along a row."""
     near, far = np.float32(10 / 16), np.float32(3 / 16)

@@ -14,7 +14,7 @@ STABILISER = np.float32(170.0)
 """In squared 8-bit code values."""
 
 
-@kernel()
+@kernel(inner=True)
 def _halved_row(plane: Plane, y: int, weight: np.float32, halved: NDArray[np.float32]) -> None:
     """Means of two by two samples in ``halved[1:-1]``, which has a zero at each end; outside the picture is zero."""
     height, width = plane.shape
@@ -33,7 +33,7 @@ def _halved_row(plane: Plane, y: int, weight: np.float32, halved: NDArray[np.flo
         inside[inside.size - 1] = weight * np.float32(upper[width - 1]) + of_lower * np.float32(lower[width - 1])
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _magnitudes(
     above: NDArray[np.float32], row: NDArray[np.float32], below: NDArray[np.float32], magnitudes: NDArray[np.float32]
 ) -> None:

@@ -150,7 +150,7 @@ def _transform(line: Line) -> Line:
     return e0, o0, e2, o1, e3, o2, e1, o3
 
 
-@kernel()
+@kernel(inner=True)
 def _transform_lines(source: NDArray[np.int32], target: NDArray[np.int32], along: int, across: int) -> None:
     """Transform eight lines of every lane: samples of a line are ``along`` values apart, lines ``across``."""
     step = np.uintp(along * LANES)
@@ -174,13 +174,13 @@ def _transform_lines(source: NDArray[np.int32], target: NDArray[np.int32], along
             target[at + step * np.uintp(3)] = y7
 
 
-@kernel()
+@kernel(inner=True)
 def _quarter(k: int) -> np.uintp:
     """Quarter of a block that sample ``k`` lies in: top left, bottom left, top right, bottom right."""
     return np.uintp(k % SIDE // 4 * 2 + k // SIDE // 4)
 
 
-@kernel()
+@kernel(inner=True)
 def _contrast_ratios(
     samples: NDArray[np.int32],
     totals: NDArray[np.int32],
@@ -221,7 +221,7 @@ def _contrast_ratios(
         ratios[lane] = parts / max(squares[lane] * whole_scale, TINY)
 
 
-@kernel()
+@kernel(inner=True)
 def _masks(
     coefficients: NDArray[np.int32], weights: NDArray[np.float32], ratios: NDArray[np.float32], masks: NDArray[np.float32]
 ) -> None:
@@ -237,7 +237,7 @@ def _masks(
         masks[lane] = np.sqrt(masks[lane] * ratios[lane]) / np.float32(32)
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _sum(squares: NDArray[np.float32], filled: np.uintp) -> np.float32:
     total = np.float32(0)
     for k in range(np.uintp(SIDE * SIDE)):
@@ -246,7 +246,7 @@ def _sum(squares: NDArray[np.float32], filled: np.uintp) -> np.float32:
     return total
 
 
-@kernel()
+@kernel(inner=True)
 def _sum_in_steps(squares: NDArray[np.float32], filled: np.uintp, steps: np.float32) -> np.int32:
     """Sum of whole numbers of steps, each square rounded to the nearest."""
     total = np.int32(0)
@@ -256,7 +256,7 @@ def _sum_in_steps(squares: NDArray[np.float32], filled: np.uintp, steps: np.floa
     return total
 
 
-@kernel()
+@kernel(inner=True)
 def _added(total: np.float32, squares: NDArray[np.float32], filled: np.uintp) -> np.float32:
     """A running sum in single precision after all squares were added to it one by one, block after block.
 

@@ -56,7 +56,7 @@ def _shrink(picture: Picture, scale: np.float32, profile: Row, smaller: NDArray[
             )
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _band_row(picture: Picture, scale: np.float32, smaller: NDArray[np.float32], y: int, profile: Row, band: Row) -> None:
     """What a row has beyond the smaller picture made larger again, in ``band[1:-1]``; outside the picture is zero.
 
@@ -99,7 +99,7 @@ def _apart(d: np.float32, r: np.float32, of_d: np.float32, of_r: np.float32) -> 
     return (d * of_r - r * of_d) / (of_d * of_r)
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _squares_of_row(
     d: NDArray[np.float32], r: NDArray[np.float32], above: int, here: int, below: int, of_band: Row
 ) -> float:

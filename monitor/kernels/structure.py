@@ -107,7 +107,7 @@ def _smooth(values: NDArray[np.float32], at: int | np.uintp, offsets: Offsets, w
     return smoothed
 
 
-@kernel()
+@kernel(inner=True)
 def _smooth_as_libvmaf(values: NDArray[np.float32], at: int | np.uintp, offsets: Offsets, weights: Weights) -> np.float32:
     """The same with libvmaf's rounding: products and the result in single precision, sums in double."""
     smoothed = np.float64(weights[5] * values[at + offsets[0]])
@@ -163,7 +163,7 @@ def _ring(y: int) -> Offsets:
     )
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _row_sums(smoothed: NDArray[np.float32], results: np.uintp) -> tuple[float, float, float, float]:
     """Sums of luminance, contrast, structure and their product over the windows of one row."""
     zero, two = np.float32(0), np.float32(2)

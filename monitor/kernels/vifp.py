@@ -79,7 +79,7 @@ def _near(values: Row, at: np.uintp, apart: np.uintp, weights: Row) -> np.float3
     return smoothed
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _far(values: Row, at: np.uintp, apart: np.uintp, weights: Row) -> np.float32:
     """What eight values further out add."""
     smoothed: np.float32 = weights[5] * (values[at - apart * np.uintp(5)] + values[at + apart * np.uintp(5)])
@@ -89,7 +89,7 @@ def _far(values: Row, at: np.uintp, apart: np.uintp, weights: Row) -> np.float32
     return smoothed
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _smooth_along(moments: Row, at: np.uintp, weights: Row, count: np.uintp, here: np.uintp, along: Row) -> None:
     """Weighted means of five rows, by the narrower or the wider window."""
     one = np.uintp(1)
@@ -103,7 +103,7 @@ def _smooth_along(moments: Row, at: np.uintp, weights: Row, count: np.uintp, her
                 along[smoothed + x] = _near(moments, values + x, one, weights) + _far(moments, values + x, one, weights)
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, inner=True)
 def _smooth_down(along: Row, at: np.uintp, weights: Row, count: np.uintp, smoothed: Row) -> None:
     """Weighted means of the rows about those at ``at``, of five planes."""
     apart = np.uintp(COLUMNS)
