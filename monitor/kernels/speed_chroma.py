@@ -253,8 +253,9 @@ def statistics(plane: Plane, bit_depth: int, width: int, height: int, settings: 
         scales = np.add.accumulate(solved * blocks / np.float32(VARIABLES), axis=0)[-1]
     seen = np.maximum(found, 0)[:, None] * scales + np.float32(settings.speed_sigma_nn)
     entropies = np.zeros_like(scales)
-    for bits in np.log2(seen.astype(np.float64)) + UNIT_ENTROPY:
-        entropies += bits  # in double precision, then rounded
+    with np.errstate(invalid="ignore"):  # see difference
+        for bits in np.log2(seen.astype(np.float64)) + UNIT_ENTROPY:
+            entropies += bits  # in double precision, then rounded
     return Statistics(entropies, scales, solved is None)
 
 
@@ -275,16 +276,22 @@ def _weights(shares: tuple[float, float], reference: Statistics, distorted: Stat
 
 
 def difference(distorted: Statistics, reference: Statistics, settings: SpeedSettings = DEFAULTS) -> float | None:
-    """SpEED of one plane; ``None`` where either is singular."""
+    """SpEED of one plane; ``None`` where either is singular.
+
+    Of a covariance that is nearly singular, scales may come out so negative that entropies have no logarithm. Such blocks do
+    not count here. libvmaf says the largest score there is of the whole plane, also where both pictures are the same.
+    """
     if distorted.is_singular or reference.is_singular:
         return None
     noise = (np.float32(1) + np.float32(settings.speed_nn_floor)) * np.float32(settings.speed_sigma_nn)
     base = np.float32(VARIABLES * (math.log2(noise) + UNIT_ENTROPY))
-    of_reference, of_distorted = (
-        (of.entropies * _weights(shares, reference, distorted)).astype(np.float32)
-        for of, shares in zip((reference, distorted), SHARES[settings.speed_weight_var_mode], strict=True)
-    )
+    with np.errstate(invalid="ignore"):
+        of_reference, of_distorted = (
+            (of.entropies * _weights(shares, reference, distorted)).astype(np.float32)
+            for of, shares in zip((reference, distorted), SHARES[settings.speed_weight_var_mode], strict=True)
+        )
     counted = (reference.entropies >= base) | (distorted.entropies >= base)
+    counted &= np.isfinite(of_reference) & np.isfinite(of_distorted)
     total = np.add.accumulate(np.where(counted, np.abs(of_reference - of_distorted), np.float32(0)))[-1]
     return float(total / np.float32(counted.size))
 

@@ -101,3 +101,14 @@ def test_the_part_of_a_plane_that_is_looked_at() -> None:
 )
 def test_sizes_whose_covariance_is_singular(width: int, height: int, prescale: float, too_small: bool) -> None:
     assert kernels.is_too_small(width, height, SpeedSettings(speed_prescale=prescale)) is too_small
+
+
+def test_blocks_without_a_logarithm_do_not_count() -> None:
+    """Rounding made a scale negative: libvmaf gives its largest value for the plane, even beside itself."""
+    entropies = np.array([np.nan, 60.0, 70.0], np.float32)
+    broken = kernels.Statistics(entropies, np.array([-0.7, 1.0, 2.0], np.float32), is_singular=False)
+    whole = kernels.Statistics(np.array([65.0, 60.0, 80.0], np.float32), np.array([0.5, 1.0, 3.0], np.float32), False)
+    assert kernels.difference(broken, broken, V1) == pytest.approx(0, abs=1e-4)
+    for pair in ((broken, whole), (whole, broken)):
+        expected = kernels.difference(*(one._replace(entropies=np.where([1, 0, 0], 0, one.entropies)) for one in pair), V1)
+        assert kernels.difference(*pair, V1) == pytest.approx(expected)
