@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -89,9 +89,9 @@ class Kind(NamedTuple):
     """Whether one pass serves all distorted frames beside a reference frame; a value is then one for each, in order."""
 
 
-VIF_BANDS = 2
-"""Bands of rows that VIF, half the work of VMAF v0, is measured in: a single pair then keeps two threads busy to its end.
-Each further band costs one part in a hundred, for the rows around the seam."""
+BANDS = 2
+"""Bands of rows that VIF and ADM are measured in where work runs ahead: one pair alone keeps two threads busy to its end.
+Each further band costs one part in a hundred of VIF and four of ADM, for the rows around the seam."""
 
 
 def _company(pair: FramePair) -> tuple[Frame, ...]:
@@ -106,8 +106,8 @@ def _vif_parts(features: VmafFeatures, pair: FramePair, limits: tuple[float, ...
     from monitor.kernels.vif import vif_bands
 
     *distorted, reference = planes = _lumas_of_company(pair)
-    bands = vif_bands(distorted, reference, pair.format.bit_depth, limits, VIF_BANDS, features.rooms)
-    return [partial(features.memory.once, ("vif", limits, number), planes, band) for number, band in enumerate(bands)]
+    bands = vif_bands(distorted, reference, pair.format.bit_depth, limits, features.bands, features.rooms)
+    return features.remembered(("vif", limits), planes, bands)
 
 
 def _measure_vif(
@@ -119,17 +119,12 @@ def _measure_vif(
     return [[tuple(sums.ratio for sums in of_limits[number]) for of_limits in of_pictures] for number in range(len(limits))]
 
 
-ADM_BANDS = 2
-"""Bands of rows of ADM, a fifth of the work: two threads that measure VIF's bands then end together. A band more costs one
-or two parts in a hundred."""
-
-
 def _adm_parts(features: VmafFeatures, pair: FramePair, views: tuple[View, ...]) -> Sequence[Callable[[], Any]]:
     from monitor.kernels.adm import adm_bands
 
     lumas = pair.distorted.luma, pair.reference.luma
-    bands = adm_bands(*lumas, pair.format.bit_depth, views, ADM_BANDS, features.rooms)
-    return [partial(features.memory.once, ("adm", views, number), lumas, band) for number, band in enumerate(bands)]
+    bands = adm_bands(*lumas, pair.format.bit_depth, views, features.bands, features.rooms)
+    return features.remembered(("adm", views), lumas, bands)
 
 
 def _measure_adm(features: VmafFeatures, pair: FramePair, views: tuple[View, ...]) -> Sequence[Adm]:
@@ -182,6 +177,8 @@ class VmafFeatures:
 
     memory: PlaneMemory = field(default_factory=PlaneMemory)
     rooms: Rooms = field(default_factory=Rooms)
+    bands: int = field(default=1, init=False)
+    """Parts that pairs are cut into: more than one from the first task on, for there are threads then."""
     _planned: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -197,6 +194,7 @@ class VmafFeatures:
 
     def tasks(self, pair: FramePair, wanted: Iterable[tuple[str, object]]) -> list[Callable[[], object]]:
         """What is left to measure of a pair for kinds and settings, as tasks for any thread; each is handed out once."""
+        self.bands = BANDS
         planned = dict.fromkeys((kind, self.plan(kind, setting)) for kind, setting in wanted)
         tasks: list[Callable[[], object]] = []
         for kind, settings in planned:
@@ -205,6 +203,12 @@ class VmafFeatures:
                 whole = partial(self._measured, kind, settings, pair)
                 tasks += described.parts(self, pair, settings) if described.parts is not None else [whole]
         return tasks
+
+    def remembered(
+        self, what: Hashable, planes: tuple[Plane, ...], parts: Sequence[Callable[[], Any]]
+    ) -> list[Callable[[], Any]]:
+        """Parts of a measurement of some planes, each made once by whichever thread comes first."""
+        return [partial(self.memory.once, (what, number, len(parts)), planes, part) for number, part in enumerate(parts)]
 
     def value(self, kind: str, setting: object, pair: FramePair) -> Any:
         """What a kind of feature is of a pair under a setting.
