@@ -12,6 +12,7 @@ import statistics
 import subprocess
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -92,11 +93,18 @@ def ours(name: str, options: dict[str, Any], pairs: Sequence[FramePair]) -> floa
     list(scorer.score(items))
     taken = []
     for _ in range(LOOPS * ROUNDS):
-        for item in items:
+        for item in map(afresh, items):
             begun = time.process_time()
             list(scorer.score([item]))
             taken.append(time.process_time() - begun)
     return 1000 * statistics.median(taken)
+
+
+def afresh(item: Frame | FramePair) -> Frame | FramePair:
+    """The same samples, of which nobody has measured anything: what was is remembered by plane."""
+    if isinstance(item, Frame):
+        return replace(item, planes=tuple(plane.view() for plane in item.planes))
+    return replace(item, distorted=afresh(item.distorted), reference=afresh(item.reference))
 
 
 def ffmpegs(graph: str, folder: Path) -> float:
