@@ -72,7 +72,7 @@ def test_prometheus_scrapes_a_watch_and_every_panel_has_data(tmp_path: Path) -> 
                 ask_until_answered(url, 'vqmon_segment_score{stream="news",metric="psnr_y",stat="mean"}')
                 assert_panels_have_data(url, stream="news", allow_empty=NEVER_HERE, within_seconds=90)
                 assert ask(url, 'sum by (rendition) (rate(vqmon_frames_sampled_total{stream="news"}[1m]))')
-                assert ask(url, 'ALERTS{alertname="StreamDown",stream="gone",alertstate="firing"}')
+                ask_until_answered(url, 'ALERTS{alertname="StreamDown",stream="gone",alertstate="firing"}')
                 [scraped] = ask(url, 'count(vqmon_segments_total{stream="news",rendition="main"})')
                 assert scraped["value"][1] == "1"
                 groups = httpx.get(f"{url}/api/v1/rules").json()["data"]["groups"]
