@@ -52,7 +52,9 @@ class VideoFormat:
     """Whether most frames of the segment were coded as two fields, as far as they are decoded: encoders may choose anew
     for each frame."""
     rotation: int = field(default=0, compare=False)
-    """Degrees counterclockwise by which a player turns the picture."""
+    """Degrees counterclockwise, in (-180, 180], by which a player turns the picture."""
+    flipped: bool = field(default=False, compare=False)
+    """Whether a player turns it upside down, as a mirror does, before that; with ``rotation`` 180 that swaps left and right."""
 
     @property
     def peak(self) -> int:

@@ -74,8 +74,8 @@ def check_samples(distorted: VideoFormat, reference: VideoFormat) -> None:
     """``check`` without what only many frames can tell: whether a video is interlaced.
 
     Raises:
-        UnsupportedFormat: they differ in dynamic range, rotation, the shape of the picture, or a matrix that can't be
-            converted.
+        UnsupportedFormat: they differ in dynamic range, rotation or mirroring, the shape of the picture, or a matrix that
+            can't be converted.
     """
     matrices(distorted.matrix, reference.matrix)
     ranges = _dynamic_range(distorted), _dynamic_range(reference)
@@ -85,10 +85,10 @@ def check_samples(distorted: VideoFormat, reference: VideoFormat) -> None:
             f"({reference.transfer}): equal samples are unequal light; convert one side to the other's transfer (FFmpeg: "
             "zscale and tonemap), or correct its tag where that is wrong"
         )
-    if distorted.rotation != reference.rotation:
+    if (distorted.rotation, distorted.flipped) != (reference.rotation, reference.flipped):
         raise UnsupportedFormat(
-            f"can't compare {distorted}, which is turned by {distorted.rotation} degrees to be shown, with a reference "
-            f"turned by {reference.rotation}; turn one side (ffmpeg does when it encodes)"
+            f"can't compare {distorted}, which is {_turned(distorted)} to be shown, with a reference {_turned(reference)}; "
+            "turn one side (ffmpeg does when it encodes)"
         )
     if not _one_shape(distorted, reference):
         raise UnsupportedFormat(
@@ -166,6 +166,13 @@ def _dynamic_range(side: VideoFormat) -> str:
     if side.transfer in _SCENE_LIGHT:
         return f"{side.transfer} light"
     return _HIGH_DYNAMIC_RANGES.get(side.transfer, "" if side.transfer == "unknown" else "standard dynamic range")
+
+
+def _turned(side: VideoFormat) -> str:
+    turned = f"turned by {side.rotation} degrees"
+    if not side.flipped:
+        return turned
+    return {0: "flipped upside down", 180: "mirrored left to right"}.get(side.rotation, f"flipped upside down and {turned}")
 
 
 def _scan(side: VideoFormat) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import struct
 from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 import numpy as np
+from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import ColorRange, Colorspace
 
 from monitor.errors import UnsupportedFormat
@@ -186,8 +189,31 @@ def video_format(frame: VideoFrame, sample_aspect: Fraction | None = None, *, in
         (frame.color_range, frame.colorspace, frame.color_trc, frame.color_primaries),
         sample_aspect or Fraction(0),
         interlaced=interlaced,
-        rotation=frame.rotation,
+        display=_display_matrix(frame),
     )
+
+
+def _display_matrix(frame: VideoFrame) -> bytes:
+    """How to show the frame: nine 32-bit integers (``libavutil/display.h``); nothing where the stream does not say."""
+    try:
+        return bytes(frame.side_data.get(SideData.DISPLAYMATRIX, b""))
+    except ValueError:  # a kind of side data that PyAV does not know (EXIF) keeps it from listing any
+        return struct.pack("=9i", *_turned(frame.rotation)) if frame.rotation else b""
+
+
+def _turned(degrees: int) -> tuple[int, ...]:
+    """The display matrix of a rotation counterclockwise."""
+    cosine, sine = (round(65536 * part(math.radians(degrees))) for part in (math.cos, math.sin))
+    return cosine, -sine, 0, sine, cosine, 0, 0, 0, 1 << 30
+
+
+def orientation(display: bytes) -> tuple[int, bool]:
+    """Degrees counterclockwise by which a display matrix turns a picture, and whether it is flipped upside down before."""
+    if not display:
+        return 0, False
+    across, down, _, across_y, down_y, *_ = struct.unpack("=9i", display)
+    degrees = round(-math.degrees(math.atan2(down * math.hypot(across, across_y), across * math.hypot(down, down_y))))
+    return (180 if degrees == -180 else degrees), across * down_y < down * across_y
 
 
 @lru_cache(maxsize=64)
@@ -198,9 +224,10 @@ def _described(
     sample_aspect: Fraction,
     *,
     interlaced: bool,
-    rotation: int,
+    display: bytes,
 ) -> VideoFormat:
     width, height = size
+    rotation, flipped = orientation(display)
     tagged_range, matrix, transfer, primaries = tags
     description = av.VideoFormat(name)
     grey = len(description.components) < 3
@@ -219,6 +246,7 @@ def _described(
         sample_aspect=sample_aspect,
         interlaced=interlaced,
         rotation=rotation,
+        flipped=flipped,
     )
 
 

@@ -152,7 +152,9 @@ def tagged(folder: Path) -> Path:
         "wide.mkv": encoded(moving(50, 96, 48), **TAGS),
         "anamorphic.mkv": encoded(pictures, **LOSSLESS, sample_aspect_ratio=Fraction(64, 45), **TAGS),
         "fields.mkv": encoded(pictures, codec="libx264", options={"x264-params": "tff=1"}, **TAGS),
-        "turned.mp4": encoded(pictures, codec="libx264", container="mp4", rotation=90, **TAGS),
+        "turned.mp4": encoded(pictures, codec="libx264", container="mp4", rotation=(90,), **TAGS),
+        "mirrored.mp4": encoded(pictures, codec="libx264", container="mp4", rotation=(0, True), **TAGS),
+        "headlong.mkv": encoded(pictures, codec="libx264", rotation=(0, False, True), **TAGS),
     }
     for name, data in forms.items():
         (folder / name).write_bytes(data)
@@ -168,6 +170,8 @@ def test_what_means_something_else_is_refused_by_name(tagged: Path) -> None:
         "anamorphic.mkv": "64x48 yuv420p, shown at 1.896:1 with samples of 64:45, with",
         "fields.mkv": "interlaced 64x48 yuv420p with progressive",
         "turned.mp4": "turned by 90 degrees",
+        "mirrored.mp4": "mirrored left to right to be shown, with a reference turned by 0 degrees",
+        "headlong.mkv": "flipped upside down to be shown, with a reference turned by 0 degrees",
     }
     done = compare(tagged, *expected, "-r", "tagged.mkv", "-m", "psnr")
     assert (done.code, done.files) == (1, {})

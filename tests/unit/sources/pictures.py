@@ -70,10 +70,13 @@ def encoded(
     options: Mapping[str, str] | None = None,
     muxing: Mapping[str, str] | None = None,
     milliseconds: Sequence[int] | None = None,
-    rotation: int = 0,
+    rotation: tuple[int, *tuple[bool, ...]] = (0,),
     **tags: object,
 ) -> bytes:
-    """The pictures as a file in memory, 25 a second or shown at ``milliseconds``; ``tags`` are the encoder's attributes."""
+    """The pictures as a file in memory, 25 a second or shown at ``milliseconds``; ``tags`` are the encoder's attributes.
+
+    ``rotation``: degrees counterclockwise, then whether it is mirrored left to right, and upside down.
+    """
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container, options=dict(muxing or {})) as output:
         stream = output.add_stream(codec, rate=RATE, options=dict(options or {}))
@@ -83,8 +86,8 @@ def encoded(
         for name, value in tags.items():
             if value is not None:
                 setattr(stream.codec_context, name, value)
-        if rotation:
-            stream.set_display_rotation(rotation)
+        if any(rotation):
+            stream.set_display_rotation(*rotation)
         for index, frame in enumerate(pictures):
             frame.pts = milliseconds[index] if milliseconds else index
             frame.time_base = Fraction(1, 1000) if milliseconds else Fraction(1, RATE)

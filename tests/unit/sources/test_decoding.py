@@ -238,8 +238,36 @@ def test_shape_of_samples_in_a_run_of_packets() -> None:
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, -90])
 def test_rotation(degrees: int) -> None:
-    data = encoded(moving(2), codec="libx264", container="mp4", rotation=degrees)
-    assert {abs(frame.format.rotation) for frame in frames_of(data)} == {abs(degrees)}
+    data = encoded(moving(2), codec="libx264", container="mp4", rotation=(degrees,))
+    assert {(frame.format.rotation, frame.format.flipped) for frame in frames_of(data)} == {(degrees, False)}
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ((0, True, False), (180, True)),  # left and right swapped: upside down, and turned
+        ((0, False, True), (0, True)),
+        ((0, True, True), (180, False)),
+        ((90, True, False), (90, True)),
+        ((90, False, True), (-90, True)),
+    ],
+)
+def test_flips(given: tuple[int, bool, bool], found: tuple[int, bool]) -> None:
+    data = encoded(moving(2), codec="libx264", container="mp4", rotation=given)
+    assert {(frame.format.rotation, frame.format.flipped) for frame in frames_of(data)} == {found}
+
+
+def test_a_rotation_is_seen_beside_side_data_that_is_not_known() -> None:
+    container = av.open(io.BytesIO(encoded([picture(32, 16, "yuvj420p")], codec="mjpeg", container="mov")))
+    with container:
+        jpeg = next(bytes(packet) for packet in container.demux(video=0))
+    turn_clockwise = b"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"  # TIFF with one entry, 0x0112 = 6
+    notes = b"Exif\0\0" + turn_clockwise
+    jpeg = jpeg[:2] + b"\xff\xe1" + (len(notes) + 2).to_bytes(2, "big") + notes + jpeg[2:]
+    packet = EncodedPacket(jpeg, 0, 0, 1, True)
+    template = CodecTemplate("mjpeg", Fraction(1, 25), width=32, height=16, frame_rate=25.0)
+    [frame] = frames_of(PacketSegment("channel", "main", 3, START, False, Fraction(2), [packet], template))
+    assert (frame.format.rotation, frame.format.flipped) == (-90, False)
 
 
 INTERLACED = {"x264-params": "tff=1", "preset": "ultrafast"}

@@ -128,6 +128,13 @@ def test_a_turned_picture_is_refused() -> None:
     assert names(of(rotation=90), of(rotation=90)) == []
 
 
+def test_a_mirrored_picture_is_refused() -> None:
+    assert "which is flipped upside down to be shown, with a reference turned by 0 degrees" in refused(of(flipped=True), HD)
+    assert "with a reference mirrored left to right" in refused(HD, of(flipped=True, rotation=180))
+    assert "flipped upside down and turned by 90 degrees" in refused(of(flipped=True, rotation=90), of(rotation=90))
+    assert names(of(flipped=True), of(flipped=True)) == []
+
+
 # ---- fields
 
 
@@ -205,6 +212,6 @@ def test_a_matrix_without_a_table_is_refused() -> None:
 
 
 def test_what_a_stream_says_of_showing_it_is_no_change_of_format() -> None:
-    shown = of(transfer="bt709", primaries="bt709", sample_aspect=Fraction(1), interlaced=True, rotation=90)
+    shown = of(transfer="bt709", primaries="bt709", sample_aspect=Fraction(1), interlaced=True, rotation=90, flipped=True)
     assert shown == HD
     assert hash(shown) == hash(HD)
