@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 import numpy as np
-from av.sidedata.sidedata import Type as SideData
 from av.video.reformatter import ColorRange, Colorspace
 
 from monitor.errors import UnsupportedFormat
@@ -196,7 +195,9 @@ def video_format(frame: VideoFrame, sample_aspect: Fraction | None = None, *, in
 def _display_matrix(frame: VideoFrame) -> bytes:
     """How to show the frame: nine 32-bit integers (``libavutil/display.h``); nothing where the stream does not say."""
     try:
-        return bytes(frame.side_data.get(SideData.DISPLAYMATRIX, b""))
+        return bytes(frame.side_data["DISPLAYMATRIX"])  # type: ignore[typeddict-item]  # PyAV declares one of its keys
+    except KeyError:
+        return b""
     except ValueError:  # a kind of side data that PyAV does not know (EXIF) keeps it from listing any
         return struct.pack("=9i", *_turned(frame.rotation)) if frame.rotation else b""
 
