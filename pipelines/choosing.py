@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from monitor.models.choice import choose_models
 from monitor.protocols import Reference
-from monitor.sampling import Every
 from monitor.scorers import resolve, specs
 from monitor.scorers.vmaf import metric_of
 from monitor.sources.file import FileSegment
@@ -91,12 +91,12 @@ def with_gates(chosen: Sequence[Chosen], gates: Sequence[Gate]) -> list[Chosen]:
     return [*chosen, *(Chosen(spec) for spec in resolve(gate.metric for gate in gates) if spec.name not in known)]
 
 
-def _facts(path: str) -> tuple[tuple[int, int] | None, float]:
+def _facts(path: str) -> tuple[tuple[int, int], float]:
     """Size of a file's first picture, and its frame rate.
 
     Raises:
         SourceError: it can't be read.
     """
-    with FileSegment(path, datetime.now(UTC), Path(path).name).decode(keyframes_only=True) as decoding:
-        first = next(decoding.frames(Every()), None)
-        return ((first.format.width, first.format.height) if first is not None else None), decoding.frame_rate
+    with closing(FileSegment(path, datetime.now(UTC), Path(path).name)) as segment:
+        form = segment.look()
+        return (form.width, form.height), segment.decoding.frame_rate if segment.decoding is not None else 0.0

@@ -108,19 +108,23 @@ def compare_files(
     settings.check()
     now = datetime.now(UTC)
     original = FileSegment(reference, now, Path(reference).name, rendition="reference")
-    original.duration = original.announced() or Fraction(0)
     work = _Work(original, metrics, options, settings, progress)
-    seen = look(original)
     found: dict[int, Compared] = {}
     sides: dict[int, _Side] = {}
-    for order, path in enumerate(paths):
-        try:
-            sides[order] = work.side(FileSegment(path, now, Path(path).name or path), seen)
-        except VqmonError as error:
-            found[order] = Compared(path, error=error)
-    if sides:
-        compile_kernels(metrics, settings.bit_depth or seen.bit_depth, alignment=True, processes=work.threads)
-        found |= dict(zip(sides, work.compare(list(sides.values())), strict=True))
+    with ExitStack() as opened:
+        opened.callback(original.close)
+        seen = original.look(threads=work.threads)
+        original.duration = original.announced() or Fraction(0)
+        for order, path in enumerate(paths):
+            segment = FileSegment(path, now, Path(path).name or path)
+            opened.callback(segment.close)
+            try:
+                sides[order] = work.side(segment, seen)
+            except VqmonError as error:
+                found[order] = Compared(path, error=error)
+        if sides:
+            compile_kernels(metrics, settings.bit_depth or seen.bit_depth, alignment=True, processes=work.threads)
+            found |= dict(zip(sides, work.compare(list(sides.values())), strict=True))
     return [found[order] for order in range(len(paths))]
 
 
@@ -150,9 +154,9 @@ class _Work:
             UnsupportedFormat: it can't be compared with the reference.
             CannotAlign: nobody can tell which frames belong together.
         """
+        match(segment, self.original, seen, self.settings, threads=self.threads)
         announced = segment.announced()
         segment.duration = announced or Fraction(0)
-        match(segment, self.original, seen, self.settings)
         side = _Side(segment.path, segment, announced, Sync(0.0, 0, "pts"))
         self._synchronise(side)
         return side
@@ -224,6 +228,8 @@ class _Work:
         if isinstance(wanted, Fraction):
             side.sync = Sync(float(wanted), 0, "given")
         elif wanted == "auto":
+            for opened in (side.segment, self.original):
+                opened.close()  # a search may take longer than a server lets a connection rest
             found = find_offset(side.segment, self.original, window=self.settings.window, threads=self.threads)
             if not found.sure and not self.settings.force:
                 raise CannotAlign(
@@ -356,7 +362,9 @@ def _tell(listeners: Sequence[Callable[[Frame], None]], frame: Frame) -> None:
         listener(frame)
 
 
-def match(segment: FileSegment, original: FileSegment, seen: VideoFormat, settings: Settings) -> VideoFormat:
+def match(
+    segment: FileSegment, original: FileSegment, seen: VideoFormat, settings: Settings, *, threads: int = 1
+) -> VideoFormat:
     """The format of an encode's first pictures; refuses, before an hour of scoring, what can't be compared.
 
     Args:
@@ -364,12 +372,13 @@ def match(segment: FileSegment, original: FileSegment, seen: VideoFormat, settin
         original: The reference.
         seen: Format of the reference's first picture.
         settings: How to compare.
+        threads: Of the pass over the encode that this begins.
 
     Raises:
         SourceError: a file can't be read.
         UnsupportedFormat: the two can't be compared.
     """
-    own = look(segment)
+    own = segment.look(threads=threads)
     if own.interlaced != seen.interlaced:  # which one picture does not tell: encoders choose for each
         own, seen = look(segment, SECOND_LOOK), look(original, SECOND_LOOK)
     try:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from monitor.errors import SourceError, UnsupportedFormat
-from monitor.sources.decoding import look
 from monitor.sources.file import FileSegment
 from monitor.sources.mismatch import differences
 from pipelines.comparing import match
@@ -28,14 +28,14 @@ def plan(
         SourceError: the reference can't be read.
     """
     original = _segment(reference)
-    length = _length(original)
-    seen = look(original)
+    with closing(original):
+        seen, length = original.look(), _length(original)
     yield f"reference  {printable(reference)}: {seen}{length}", True
     for path in paths:
         segment = _segment(path)
         try:
-            length = _length(segment)
-            form = match(segment, original, seen, settings)
+            with closing(segment):
+                form, length = match(segment, original, seen, settings), _length(segment)
             target = settings.target(form, seen, metrics)
         except (SourceError, UnsupportedFormat) as error:
             yield f"distorted  {printable(path)}: {printable(str(error)).removeprefix(f'{printable(path)}: ')}", False

@@ -8,10 +8,11 @@ unpadded.
 from __future__ import annotations
 
 import io
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Self
 
 import av
@@ -19,7 +20,7 @@ import av.error
 
 from monitor.errors import BadMedia, NoVideo, UnsupportedFormat
 from monitor.sampling import Every
-from monitor.sources.pixels import planar, planes_of, video_format
+from monitor.sources.pixels import display_matrix, planar, planes_of, video_format
 from monitor.types import Frame, VideoFormat
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ class SegmentDecoding:
         self._sample_aspect = sample_aspect
         self._interlaced = 0
         self._packets = packets
+        self._display: tuple[int, bytes] | None = None
+        self._pictures: Iterator[VideoFrame] | None = None
         self._context = context
         self._time_base = time_base
         self._owner: av.container.InputContainer | None = None
@@ -109,7 +112,8 @@ class SegmentDecoding:
             BadMedia: there is no way to tell their samples apart.
         """
         index = 0
-        for decoded in self._decoded():
+        pictures, self._pictures = self._pictures or self._decoded(), None
+        for decoded in pictures:
             if decoded.is_corrupt:
                 self.decode_errors += 1
                 continue
@@ -124,6 +128,21 @@ class SegmentDecoding:
             if sampler.wants(pts, duration, index, keyframe=keyframe):
                 yield self._frame(decoded, index, pts, duration, keyframe=keyframe)
             index += 1
+
+    def look(self) -> VideoFormat:
+        """The format of the first picture, which ``frames`` gives afterwards as it would have; to be asked before.
+
+        Raises:
+            BadMedia: no picture can be decoded, or there is no way to tell its samples apart.
+        """
+        seen: list[VideoFrame] = []
+        pictures = self._decoded()
+        self._pictures = chain(seen, pictures)
+        for decoded in pictures:
+            seen.append(decoded)
+            if not decoded.is_corrupt:
+                return self._seen(decoded, interlaced=decoded.interlaced_frame)[1]
+        raise BadMedia(f"{self._label}: no picture could be decoded", reason="decode")
 
     def _decoded(self) -> Iterator[VideoFrame]:
         """Every picture the decoder gives, hopping over packets that it refuses."""
@@ -152,15 +171,8 @@ class SegmentDecoding:
         return Fraction(1 / self.frame_rate).limit_denominator(90_000) if self.frame_rate else Fraction(0)
 
     def _frame(self, decoded: VideoFrame, index: int, pts: Fraction, duration: Fraction, *, keyframe: bool) -> Frame:
-        try:
-            picture = planar(decoded, self._reformatter)
-        except UnsupportedFormat as error:
-            raise BadMedia(f"{self._label}: {error}", reason="decode") from error
-        self.format = description = video_format(
-            picture,
-            self._sample_aspect or self._context.sample_aspect_ratio,
-            interlaced=2 * self._interlaced > self.frames_decoded,
-        )
+        picture, description = self._seen(decoded, interlaced=2 * self._interlaced > self.frames_decoded)
+        self.format = description
         return Frame(
             index=index,
             pts=pts,
@@ -169,6 +181,16 @@ class SegmentDecoding:
             planes=planes_of(picture, description),
             keyframe=keyframe,
         )
+
+    def _seen(self, decoded: VideoFrame, *, interlaced: bool) -> tuple[VideoFrame, VideoFormat]:
+        try:
+            picture = planar(decoded, self._reformatter)
+        except UnsupportedFormat as error:
+            raise BadMedia(f"{self._label}: {error}", reason="decode") from error
+        if self._display is None or decoded.rotation != self._display[0]:
+            self._display = decoded.rotation, display_matrix(decoded)
+        aspect = self._sample_aspect or self._context.sample_aspect_ratio
+        return picture, video_format(picture, aspect, interlaced=interlaced, display=self._display[1])
 
 
 def _configure(context: CodecContext, *, keyframes_only: bool, threads: int) -> None:
@@ -275,14 +297,28 @@ def stream_span(container: av.container.InputContainer, stream: VideoStream, lab
     return _span(_demuxed(container, stream), _time_base(stream), _frame_duration(stream), label)
 
 
-def stream_start(container: av.container.InputContainer, stream: VideoStream, label: str) -> Fraction:
-    """Media time of a stream's first frame, from its first packets.
+def stream_start(
+    container: av.container.InputContainer, stream: VideoStream, label: str
+) -> tuple[Fraction, Iterator[VideoPacket]]:
+    """Media time of a stream's first frame, from its first packets; and all its packets, those included.
 
     Raises:
         BadMedia: no packet has a time.
     """
-    packets = islice(_demuxed(container, stream), REORDERED_PACKETS)
-    return _span(packets, _time_base(stream), _frame_duration(stream), label)[0]
+    packets = _demuxed(container, stream)
+    ahead: deque[VideoPacket] = deque()
+    for packet in islice(packets, REORDERED_PACKETS):
+        ahead.append(packet)
+        if packet.pts is not None and not packet.is_discard and not stream.codec_context.codec.reorder:
+            break
+    start, _ = _span(iter(ahead), _time_base(stream), _frame_duration(stream), label)
+    return start, chain(_taken(ahead), packets)
+
+
+def _taken(packets: deque[VideoPacket]) -> Iterator[VideoPacket]:
+    """Packets that are no longer held once they were read."""
+    while packets:
+        yield packets.popleft()
 
 
 def announced_duration(container: av.container.InputContainer, stream: VideoStream) -> Fraction | None:
@@ -300,15 +336,28 @@ def stream_decoding(
     *,
     keyframes_only: bool,
     threads: int,
-    origin: Fraction = Fraction(0),
+    from_zero: bool = False,
     label: str,
 ) -> SegmentDecoding:
-    """One pass over the frames of an open container, which it closes at its end; ``origin`` becomes time zero."""
+    """One pass over the frames of an open container, which it closes at its end.
+
+    Args:
+        container: The container.
+        stream: What to decode of it.
+        keyframes_only: Leave out all other frames.
+        threads: Of the decoder.
+        from_zero: Whether the first frame's time becomes zero, whatever the container says.
+        label: What is decoded, for errors.
+
+    Raises:
+        BadMedia: the first frame's time is wanted, and no packet has one.
+    """
+    origin, packets = stream_start(container, stream, label) if from_zero else (Fraction(0), _demuxed(container, stream))
     context = stream.codec_context
     _configure(context, keyframes_only=keyframes_only, threads=threads)
     aspect = stream.sample_aspect_ratio  # the container's or, where that says nothing, the decoder's of the first frames
     decoding = SegmentDecoding(
-        _demuxed(container, stream),
+        packets,
         context,
         _time_base(stream),
         float(nominal_rate(stream)),
@@ -319,19 +368,17 @@ def stream_decoding(
     return decoding.owning(container)
 
 
-def look(segment: EncodedSegment, frames: int = 1) -> VideoFormat:
+def look(segment: EncodedSegment, frames: int) -> VideoFormat:
     """The format of a segment's pictures, by so many first ones: more than one tell whether most are interlaced.
 
     Raises:
         SourceError: it can't be opened, or none of its pictures can be decoded.
     """
-    # one is a key frame, and opening for those alone takes an eighth of the time
-    for keyframes_only in (True, False) if frames == 1 else (False,):
-        with segment.decode(keyframes_only=keyframes_only) as decoding:
-            for _ in islice(decoding.frames(Every()), frames):
-                pass
-            if decoding.format is not None:
-                return decoding.format
+    with segment.decode() as decoding:
+        for _ in islice(decoding.frames(Every()), frames):
+            pass
+        if decoding.format is not None:
+            return decoding.format
     raise BadMedia(f"{segment.stream}/{segment.rendition}: no picture could be decoded", reason="decode")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
@@ -16,7 +17,6 @@ from monitor.sources.decoding import (
     announced_duration,
     stream_decoding,
     stream_span,
-    stream_start,
     video_stream,
 )
 from monitor.sources.failures import classify, shown
@@ -24,6 +24,8 @@ from monitor.sources.seeking import SeekingReader
 
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
+
+    from monitor.types import VideoFormat
 
 OPEN_TIMEOUT_SECONDS = 15.0
 """For the URLs that PyAV reads as files (HTTP)."""
@@ -50,7 +52,10 @@ class FileSegment:
     download_seconds: float = 0.0
     decoding: SegmentDecoding | None = field(default=None, init=False)
     """The latest pass over it, with its facts."""
-    _start: Fraction | None = field(default=None, init=False)
+    _announced: Fraction | None = field(default=None, init=False)
+    _opened_before: bool = field(default=False, init=False)
+    _looked: tuple[int, SegmentDecoding] | None = field(default=None, init=False)
+    """A pass that was begun to look at the first picture, and its threads."""
     _span: tuple[Fraction, Fraction] | None = field(default=None, init=False)
 
     @property
@@ -78,20 +83,47 @@ class FileSegment:
         Raises:
             SourceError: it can't be opened (the message says why), or holds no video.
         """
-        if self._start is None:
-            container, stream = self._opened(decoding=False)
-            with container:
-                self._start = stream_start(container, stream, self.path)
+        if self._looked is not None and (threads, keyframes_only) == (self._looked[0], False):
+            self.decoding, self._looked = self._looked[1], None
+            return self.decoding
         container, stream = self._opened(decoding=not keyframes_only)
-        self.decoding = stream_decoding(
-            container,
-            stream,
-            keyframes_only=keyframes_only,
-            threads=threads,
-            origin=self._start,
-            label=shown(self.path),
-        )
+        with ExitStack() as stack:
+            stack.callback(container.close)
+            self._note(container, stream)
+            self.decoding = stream_decoding(
+                container,
+                stream,
+                keyframes_only=keyframes_only,
+                threads=threads,
+                from_zero=True,
+                label=shown(self.path),
+            )
+            stack.pop_all()
         return self.decoding
+
+    def look(self, *, threads: int = 1) -> VideoFormat:
+        """The format of the first picture.
+
+        What was opened and decoded for it serves the next pass with as many threads, for opening and a first picture take
+        as long as scoring several: up to then, or to ``close``, the file stays open.
+
+        Raises:
+            SourceError: as ``decode``, or none of its pictures can be decoded.
+        """
+        self.close()
+        decoding = self.decode(threads=threads)
+        with ExitStack() as stack:
+            stack.push(decoding)
+            found = decoding.look()
+            stack.pop_all()
+        self._looked = threads, decoding
+        return found
+
+    def close(self) -> None:
+        """Let go of what looking at the first picture left open."""
+        if self._looked is not None:
+            with self._looked[1]:
+                self._looked = None
 
     def seeking(self, *, threads: int = 1, exact: bool = False) -> SeekingReader:
         """A reader of any part of the file; a context manager, which raises as ``decode``."""
@@ -103,9 +135,15 @@ class FileSegment:
         Raises:
             SourceError: as ``decode``.
         """
-        container, stream = self._opened(decoding=False)
-        with container:
-            return announced_duration(container, stream)
+        if not self._opened_before:
+            container, stream = self._opened(decoding=False)
+            with container:
+                self._note(container, stream)
+        return self._announced
+
+    def _note(self, container: av.container.InputContainer, stream: VideoStream) -> None:
+        """Remember what an open file says of itself."""
+        self._announced, self._opened_before = announced_duration(container, stream), True
 
     def _opened(self, *, decoding: bool = True) -> tuple[av.container.InputContainer, VideoStream]:
         """Open the file; without decoding its first frames to learn how they are ordered, where no order is wanted."""

@@ -177,10 +177,18 @@ def _inconvertible(name: str, target: str) -> UnsupportedFormat:
     )
 
 
-def video_format(frame: VideoFrame, sample_aspect: Fraction | None = None, *, interlaced: bool = False) -> VideoFormat:
+def video_format(
+    frame: VideoFrame, sample_aspect: Fraction | None = None, *, interlaced: bool = False, display: bytes = b""
+) -> VideoFormat:
     """What the code values of a decoded, planar ``frame`` mean: one object for all frames of which it is the same.
 
     Where the stream does not say, YCbCr is taken to be of limited range and grey of full range, as FFmpeg does.
+
+    Args:
+        frame: The frame.
+        sample_aspect: Width of a sample by its height, where known.
+        interlaced: Whether it is coded in fields.
+        display: Its display matrix (``display_matrix``).
     """
     return _described(
         frame.format.name,
@@ -188,12 +196,16 @@ def video_format(frame: VideoFrame, sample_aspect: Fraction | None = None, *, in
         (frame.color_range, frame.colorspace, frame.color_trc, frame.color_primaries),
         sample_aspect or Fraction(0),
         interlaced=interlaced,
-        display=_display_matrix(frame),
+        display=display,
     )
 
 
-def _display_matrix(frame: VideoFrame) -> bytes:
-    """How to show the frame: nine 32-bit integers (``libavutil/display.h``); nothing where the stream does not say."""
+def display_matrix(frame: VideoFrame) -> bytes:
+    """How to show the frame: nine 32-bit integers (``libavutil/display.h``); nothing where the stream does not say.
+
+    Not to be asked of every frame: one that was is in a reference cycle with its side data, and its picture in memory until
+    Python looks for cycles, while the decoder takes fresh memory for others (1 ms a 1080p frame).
+    """
     try:
         return bytes(frame.side_data["DISPLAYMATRIX"])  # type: ignore[typeddict-item]  # PyAV declares one of its keys
     except KeyError:

@@ -61,7 +61,7 @@ class SeekingReader:
             SourceError: it can't be opened, or no packet says when or for how long it is shown.
         """
         self._open()
-        self._origin = stream_start(self._container, self._stream, self._label)
+        self._origin, _ = stream_start(self._container, self._stream, self._label)
         self._timed = self._stream.start_time is not None
         return self
 

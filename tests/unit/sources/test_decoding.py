@@ -302,13 +302,28 @@ def test_coding_in_fields_is_what_most_frames_are(first: int, interlaced: bool) 
 
 def test_a_first_look_tells_the_format() -> None:
     data = encoded(moving(12), codec="libx264", container="mp4", options=INTERLACED, sample_aspect_ratio=Fraction(4, 3))
-    for seen in (look(segment(data)), look(segment(data), 8)):
-        assert (seen.width, seen.interlaced, seen.sample_aspect) == (64, True, Fraction(4, 3))
+    with segment(data).decode() as decoding:
+        for seen in (decoding.look(), look(segment(data), 8)):
+            assert (seen.width, seen.interlaced, seen.sample_aspect) == (64, True, Fraction(4, 3))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_first_look_takes_nothing_away(threads: int) -> None:
+    data = x264(30, b_frames=2)
+    with segment(data).decode(threads=threads) as decoding:
+        seen = decoding.look()
+        frames = list(decoding.frames(Every()))
+        counts = decoding.frames_expected, decoding.frames_decoded, decoding.start
+    expected = frames_of(data)
+    assert [(frame.index, frame.pts) for frame in frames] == [(frame.index, frame.pts) for frame in expected]
+    assert seen == frames[0].format
+    np.testing.assert_array_equal(frames[0].luma, expected[0].luma)
+    assert counts == (30, 30, expected[0].pts)
 
 
 def test_a_look_at_more_frames_tells_what_most_are() -> None:
     mixed = mixture(3)
-    assert look(mixed).interlaced
+    assert mixed.decode().look().interlaced
     assert look(mixed, 4).interlaced
     assert not look(mixed, 8).interlaced
 
@@ -317,10 +332,13 @@ def test_a_look_at_nothing() -> None:
     whole = x264(25)
     first = whole.index(b"\x00\x00\x00\x01\x67")
     with pytest.raises(BadMedia):
-        look(segment(whole[:first] + bytes(len(whole) - first)))
+        segment(whole[:first] + bytes(len(whole) - first)).decode().look()
     broken = packet_segment(whole)
+    nothing = replace(broken, packets=[replace(packet, data=bytes(64)) for packet in broken.packets])
     with pytest.raises(BadMedia, match="no picture could be decoded"):
-        look(replace(broken, packets=[replace(packet, data=bytes(64)) for packet in broken.packets]))
+        nothing.decode().look()
+    with pytest.raises(BadMedia, match="no picture could be decoded"):
+        look(nothing, 8)
 
 
 # ---- frames outlive their decoder
@@ -336,6 +354,19 @@ def test_planes_stay_valid_when_the_decoder_has_gone() -> None:
     for frame, copied in zip(kept, copies, strict=True):
         for plane, samples in zip(frame.planes, copied, strict=True):
             np.testing.assert_array_equal(plane, samples)
+
+
+def test_pictures_go_as_soon_as_nobody_wants_them() -> None:
+    data = x264(30)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in frames_of(data):
+            pass
+        left = sum(isinstance(one, av.VideoFrame) for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left <= 1, "waiting for Python to look for cycles, which keeps the decoder from using their memory again"
 
 
 def test_planes_do_not_change_while_the_decoder_goes_on() -> None:
@@ -446,8 +477,24 @@ def test_start_is_found_among_the_first_packets() -> None:
         with av.open(io.BytesIO(data)) as opened:
             stream = best_video(opened)
             assert stream is not None
-            start = stream_start(opened, stream, "clip")
+            start, packets = stream_start(opened, stream, "clip")
+            times = [packet.dts for packet in packets]
         assert start == segment(data).span()[0]
+        assert len(times) == 100
+        assert times == sorted(times)
+
+
+def test_packets_of_a_codec_that_keeps_their_order_are_not_read_ahead() -> None:
+    data = encoded(moving(20), codec="ffv1", container="matroska")
+    with av.open(io.BytesIO(data)) as opened:
+        stream = best_video(opened)
+        assert stream is not None
+        start, packets = stream_start(opened, stream, "clip")
+        assert start == 0
+        following = next(opened.demux(stream))
+        assert following.pts is not None
+        assert following.pts > 0
+        assert len([*packets]) == 19
 
 
 def test_fragments_decode_with_their_initialisation_section() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -70,8 +71,35 @@ def test_decoding_twice_gives_the_same(film: Path) -> None:
     np.testing.assert_array_equal(*pictures)
 
 
+@pytest.mark.parametrize("name", ["a.mp4", "a.ts", "a.mkv"])
+def test_a_first_look_begins_the_next_pass(tmp_path: Path, name: str) -> None:
+    one, other = file_segment(clip(tmp_path / name)), file_segment(tmp_path / name)
+    seen = one.look(threads=2)
+    (tmp_path / name).unlink()
+    with one.decode(threads=2) as decoding:
+        frames = list(decoding.frames(Every()))
+    assert one.announced() == (None if name == "a.ts" else 2)
+    assert (len(frames), frames[0].format) == (50, seen)
+    with pytest.raises(SourceError, match="no such file"):
+        one.decode(threads=2)
+    with pytest.raises(SourceError, match="no such file"):
+        other.look()
+
+
+def test_a_first_look_serves_no_pass_of_another_kind(film: Path) -> None:
+    one = file_segment(film)
+    one.look(threads=2)
+    film.unlink()
+    for act in (one.decode, partial(one.decode, keyframes_only=True, threads=2)):
+        with pytest.raises(SourceError, match="no such file"):
+            act()
+    one.close()
+    with pytest.raises(SourceError, match="no such file"):
+        one.decode(threads=2)
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    for act in ("span", "decode", "announced"):
+    for act in ("span", "decode", "announced", "look"):
         with pytest.raises(SourceError, match=r"nowhere\.mp4: no such file"):
             getattr(file_segment(tmp_path / "nowhere.mp4"), act)()
 
