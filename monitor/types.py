@@ -54,7 +54,9 @@ class VideoFormat:
     rotation: int = field(default=0, compare=False)
     """Degrees counterclockwise, in (-180, 180], by which a player turns the picture."""
     flipped: bool = field(default=False, compare=False)
-    """Whether a player turns it upside down, as a mirror does, before that; with ``rotation`` 180 that swaps left and right."""
+    """Whether a player turns it upside down, as a mirror does, before that; turned by 180, left and right are swapped."""
+    rgb: bool = field(default=False, compare=False)
+    """Whether the pictures are RGB, and the rest tells what they were converted to where nobody asked for another format."""
 
     @property
     def peak(self) -> int:
@@ -72,7 +74,7 @@ class VideoFormat:
         return self.peak if self.full_range else 235 << (self.bit_depth - 8)
 
     def __str__(self) -> str:
-        return f"{self.width}x{self.height} {self.pixel_format}"
+        return f"{self.width}x{self.height} {'RGB' if self.rgb else self.pixel_format}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +91,9 @@ class Frame:
     planes: tuple[Plane, ...] = field(repr=False)
     """Luma, then Cb and Cr where the format has them."""
     keyframe: bool = False
+    rgb: object | None = field(default=None, repr=False)
+    """The picture as it was decoded, of the library that decoded it, where that is RGB: to be converted straight to any
+    format, which ``planes`` are not."""
 
     @property
     def luma(self) -> Plane:

@@ -20,7 +20,7 @@ import av.error
 
 from monitor.errors import BadMedia, NoVideo, UnsupportedFormat
 from monitor.sampling import Every
-from monitor.sources.pixels import display_matrix, planar, planes_of, video_format
+from monitor.sources.pixels import display_matrix, is_rgb, planar, planes_of, video_format
 from monitor.types import Frame, VideoFormat
 
 if TYPE_CHECKING:
@@ -180,6 +180,7 @@ class SegmentDecoding:
             format=description,
             planes=planes_of(picture, description),
             keyframe=keyframe,
+            rgb=decoded if description.rgb else None,
         )
 
     def _seen(self, decoded: VideoFrame, *, interlaced: bool) -> tuple[VideoFrame, VideoFormat]:
@@ -190,7 +191,8 @@ class SegmentDecoding:
         if self._display is None or decoded.rotation != self._display[0]:
             self._display = decoded.rotation, display_matrix(decoded)
         aspect = self._sample_aspect or self._context.sample_aspect_ratio
-        return picture, video_format(picture, aspect, interlaced=interlaced, display=self._display[1])
+        rgb = is_rgb(decoded.format)
+        return picture, video_format(picture, aspect, interlaced=interlaced, display=self._display[1], rgb=rgb)
 
 
 def _configure(context: CodecContext, *, keyframes_only: bool, threads: int) -> None:

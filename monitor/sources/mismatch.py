@@ -34,7 +34,7 @@ class Difference(NamedTuple):
     """Something about the formats of two videos that the reader of their comparison should know."""
 
     name: str
-    """One word for machines: scaled, sar, aspect, chroma, depth, range, matrix, transfer, primaries, interlaced, hdr."""
+    """For machines: scaled, sar, aspect, rgb, chroma, depth, range, matrix, transfer, primaries, hdr, interlaced."""
     detail: str
     """The same for people, to follow the name of the file."""
 
@@ -121,7 +121,8 @@ def differences(
     if not _one_shape(distorted, reference, ASPECT_ROUNDING):
         detail = f"shown {_shown(distorted)}, its reference {_shown(reference)}: scaled as if it were squeezed, not cropped"
         yield Difference("aspect", detail)
-    if _sampling(distorted) != _sampling(target):
+    yield from _rgb(distorted, reference, target)
+    if not distorted.rgb and _sampling(distorted) != _sampling(target):
         yield Difference("chroma", f"{_sampling(distorted)} converted to {_sampling(target)}")
     deepened = [
         f"{whose}{side.bit_depth} bits converted to {target.bit_depth}"
@@ -130,11 +131,11 @@ def differences(
     ]
     if deepened:
         yield Difference("depth", " and ".join(deepened))
-    if distorted.full_range != target.full_range:
+    if not distorted.rgb and distorted.full_range != target.full_range:
         yield Difference(
             "range", "full range converted to limited" if distorted.full_range else "limited range converted to full"
         )
-    if matrices(distorted.matrix, target.matrix) is not None:
+    if not distorted.rgb and matrices(distorted.matrix, target.matrix) is not None:
         yield Difference("matrix", f"matrix {distorted.matrix} converted to {target.matrix}")
     yield from _light(distorted, reference)
     if distorted.interlaced != reference.interlaced:
@@ -144,6 +145,18 @@ def differences(
         yield Difference("interlaced", "interlaced, as its reference is: scaled as if both were progressive")
     elif distorted.interlaced:
         yield Difference("interlaced", "interlaced, as its reference is: both fields of a frame are compared as one picture")
+
+
+def _rgb(distorted: VideoFormat, reference: VideoFormat, target: VideoFormat) -> Iterator[Difference]:
+    """What RGB is converted to, and by which matrix."""
+    if not (distorted.rgb or reference.rgb):
+        return
+    assumed = "matrix smpte170m, as by FFmpeg: the other side does not name its own"
+    matrix = assumed if target.matrix == "unknown" else f"matrix {target.matrix}"
+    into = f"{_sampling(target)} of {'full' if target.full_range else 'limited'} range by {matrix}"
+    whose = "" if distorted.rgb else "its reference's "
+    what = "RGB, as its reference is: both" if distorted.rgb and reference.rgb else f"{whose}RGB"
+    yield Difference("rgb", f"{what} converted to {into}")
 
 
 def _light(distorted: VideoFormat, reference: VideoFormat) -> Iterator[Difference]:

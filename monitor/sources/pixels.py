@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 import numpy as np
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from monitor.errors import UnsupportedFormat
 from monitor.types import Plane, VideoFormat
@@ -101,7 +101,7 @@ def planar_format(name: str) -> str:
     deepest = max(component.bits for component in components)
     depth = next((depth for depth in _DEPTHS if depth >= deepest), _DEPTHS[-1])
     suffix = "" if depth == 8 else f"{depth}le"
-    if _is_rgb(description):
+    if is_rgb(description):
         return f"yuv444p{suffix}"
     if len(components) < 3:
         return f"gray{suffix}"
@@ -145,7 +145,23 @@ def matrices(old: str, new: str) -> tuple[Colorspace, Colorspace] | None:
     return None if tables[0] == tables[1] else tables
 
 
-def _is_rgb(description: av.VideoFormat) -> bool:
+def rgb_table(matrix: str) -> Colorspace:
+    """libswscale's table for making YCbCr of a matrix from RGB; an unknown one is BT.601's, as FFmpeg's tools have it.
+
+    Raises:
+        UnsupportedFormat: there is none.
+    """
+    if matrix == "unknown":
+        return Colorspace.ITU601
+    if matrix not in COLORSPACES:
+        raise UnsupportedFormat(
+            f"can't convert RGB to matrix {matrix}, which is not supported; give both sides the same matrix"
+        )
+    return COLORSPACES[matrix]
+
+
+def is_rgb(description: av.VideoFormat) -> bool:
+    """Whether pictures of a pixel format are RGB, or of a palette of RGB."""
     return description.is_rgb or description.has_palette
 
 
@@ -162,10 +178,8 @@ def planar(frame: VideoFrame, reformatter: VideoReformatter) -> VideoFrame:
     if name.startswith(_ABORTING):
         raise _inconvertible(name, target)
     try:
-        if _is_rgb(frame.format):  # as FFmpeg's tools do unless told otherwise
-            return reformatter.reformat(
-                frame, format=target, dst_colorspace=Colorspace.ITU601, dst_color_range=ColorRange.MPEG
-            )
+        if is_rgb(frame.format):  # as FFmpeg's tools do unless told otherwise
+            return converted_rgb(frame, reformatter, pixel_format=target)
         return reformatter.reformat(frame, format=target)
     except av.error.FFmpegError as error:
         raise _inconvertible(name, target) from error
@@ -177,18 +191,68 @@ def _inconvertible(name: str, target: str) -> UnsupportedFormat:
     )
 
 
+def converted_rgb(
+    frame: VideoFrame,
+    reformatter: VideoReformatter,
+    *,
+    pixel_format: str,
+    size: tuple[int, int] | None = None,
+    matrix: str = "smpte170m",
+    full_range: bool = False,
+    interpolation: Interpolation = Interpolation.BICUBIC,
+) -> VideoFrame:
+    """An RGB picture as YCbCr, in one step.
+
+    As for FFmpeg's filters, RGB is of full range, whatever its tags say, and samples of subsampled chroma lie amid those of
+    luma.
+
+    Raises:
+        UnsupportedFormat: there is no such matrix in libswscale.
+        av.error.FFmpegError: libswscale can't convert it.
+    """
+    width, height = size or (frame.width, frame.height)
+    return reformatter.reformat(
+        _unsited(frame) if frame.format.name.startswith("gbr") and "444" not in pixel_format else frame,
+        width=width,
+        height=height,
+        format=pixel_format,
+        interpolation=interpolation,
+        dst_colorspace=rgb_table(matrix),
+        src_color_range=ColorRange.JPEG,
+        dst_color_range=ColorRange.JPEG if full_range else ColorRange.MPEG,
+        threads=1,
+    )
+
+
+def _unsited(frame: VideoFrame) -> VideoFrame:
+    """A copy of a planar frame without its tags: H.264's default place of chroma moves the chroma made of RGB, too."""
+    copy = av.VideoFrame(frame.width, frame.height, frame.format.name)
+    for old, new in zip(frame.planes, copy.planes, strict=True):
+        shape, length = (old.height, -1), min(old.line_size, new.line_size)
+        target = np.frombuffer(new, np.uint8)  # type: ignore[call-overload]  # planes speak the buffer protocol
+        source = np.frombuffer(old, np.uint8)  # type: ignore[call-overload]
+        target.reshape(shape)[:, :length] = source.reshape(shape)[:, :length]
+    return copy
+
+
 def video_format(
-    frame: VideoFrame, sample_aspect: Fraction | None = None, *, interlaced: bool = False, display: bytes = b""
+    frame: VideoFrame,
+    sample_aspect: Fraction | None = None,
+    *,
+    interlaced: bool = False,
+    display: bytes = b"",
+    rgb: bool = False,
 ) -> VideoFormat:
     """What the code values of a decoded, planar ``frame`` mean: one object for all frames of which it is the same.
 
     Where the stream does not say, YCbCr is taken to be of limited range and grey of full range, as FFmpeg does.
 
     Args:
-        frame: The frame.
+        frame: After ``planar``.
         sample_aspect: Width of a sample by its height, where known.
         interlaced: Whether it is coded in fields.
         display: Its display matrix (``display_matrix``).
+        rgb: Whether it was RGB before.
     """
     return _described(
         frame.format.name,
@@ -197,6 +261,7 @@ def video_format(
         sample_aspect or Fraction(0),
         interlaced=interlaced,
         display=display,
+        rgb=rgb,
     )
 
 
@@ -238,6 +303,7 @@ def _described(
     *,
     interlaced: bool,
     display: bytes,
+    rgb: bool,
 ) -> VideoFormat:
     width, height = size
     rotation, flipped = orientation(display)
@@ -260,6 +326,7 @@ def _described(
         interlaced=interlaced,
         rotation=rotation,
         flipped=flipped,
+        rgb=rgb,
     )
 
 

@@ -11,7 +11,7 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 
 from monitor.errors import UnknownName
 from monitor.sources.mismatch import check, check_samples
-from monitor.sources.pixels import COLORSPACES, at_depth, matrices, planes_of
+from monitor.sources.pixels import COLORSPACES, at_depth, converted_rgb, matrices, planes_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,7 +92,8 @@ class Converter:
     def convert(self, frame: Frame, target: VideoFormat) -> Frame:
         """``frame`` in the size, pixel format, range and matrix of ``target``; itself where nothing differs.
 
-        An unknown matrix is taken to be the other side's: guessing one would change colours that were right.
+        An unknown matrix is taken to be the other side's: guessing one would change colours that were right. What was
+        decoded as RGB is converted straight from that, by BT.601 where the matrix is unknown.
 
         Raises:
             UnsupportedFormat: the two differ in a matrix that libswscale can't convert.
@@ -100,6 +101,17 @@ class Converter:
         source = frame.format
         if source == target:
             return frame
+        if isinstance(frame.rgb, av.VideoFrame):
+            picture = converted_rgb(
+                frame.rgb,
+                self._reformatter,
+                pixel_format=_with_chroma(target),
+                size=(target.width, target.height),
+                matrix=target.matrix,
+                full_range=target.full_range,
+                interpolation=self._interpolation,
+            )
+            return replace(frame, format=target, planes=planes_of(picture, target), rgb=None)
         tables = matrices(source.matrix, target.matrix)
         shift = target.bit_depth - source.bit_depth
         if tables is None and shift >= 0 and _but_for_depth(source, target) == target:
@@ -122,12 +134,26 @@ class Converter:
 def common_format(distorted: VideoFormat, reference: VideoFormat, depth: int = 0) -> VideoFormat:
     """What to convert both sides of a comparison to: the reference's format at ``depth`` bits, or at the deeper side's.
 
+    Where the reference is RGB, it is made what the distorted is, in its own size; grey ones aside, which lack something.
+
     Raises:
         UnsupportedFormat: the two can't be compared (``monitor.sources.mismatch.check_samples``), or there is no such
             pixel format.
     """
     check_samples(distorted, reference)
     depth = depth or max(distorted.bit_depth, reference.bit_depth)
+    if reference.rgb and not distorted.rgb and distorted.chroma_width:
+        sampling = av.VideoFormat(distorted.pixel_format)
+        reference = replace(
+            reference,
+            pixel_format=distorted.pixel_format,
+            bit_depth=distorted.bit_depth,
+            full_range=distorted.full_range,
+            matrix=distorted.matrix,
+            chroma_width=sampling.chroma_width(reference.width),
+            chroma_height=sampling.chroma_height(reference.height),
+            rgb=False,
+        )
     if depth == reference.bit_depth:
         return reference
     name = at_depth(reference.pixel_format, depth)

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import imageio_ffmpeg
+import numpy as np
 import pytest
 
 from monitor.scorers import resolve
 from pipelines.compare_settings import Settings
 from pipelines.comparing import compare_files
+from pipelines.worst_frames import decode_pairs
 from tests.parity import agreements
 
 EXTRACTORS = "name=psnr|name=float_ssim"
@@ -33,6 +35,10 @@ class Case:
     reference: str = REFERENCE
     reference_graph: str = "null"
     tags: tuple[str, ...] = ()
+    lossless: tuple[str, ...] = ("-c:v", "libx264", "-preset", "veryfast", "-qp", "0")
+    """How the reference is kept."""
+    said: str | None = None
+    """What must be told of the conversion."""
     settings: dict[str, Any] = field(default_factory=dict)
 
 
@@ -54,6 +60,40 @@ CASES = {
     ),
     "4:2:2": Case("format=yuv422p", "format=yuv420p"),
     "4:4:4": Case("format=yuv444p", "format=yuv422p", reference="format=yuv422p"),
+    "RGB reference": Case(
+        "scale=out_color_matrix=bt709:out_range=tv,format=yuv420p",
+        "null",
+        reference="format=rgb24",
+        reference_graph="scale=flags=bicubic:out_color_matrix=bt709:out_range=tv,format=yuv420p",
+        tags=("-colorspace", "bt709"),
+        lossless=("-c:v", "ffv1"),
+        said="its reference's RGB converted to 4:2:0 of limited range by matrix bt709",
+    ),
+    "RGB reference of 10 bits, smaller in 4:2:2": Case(
+        "scale=320:180:out_color_matrix=bt2020:out_range=pc,format=yuv422p",
+        "scale=640:360:flags=bicubic,format=yuv422p10le",
+        reference="format=gbrp10le",
+        reference_graph="scale=flags=bicubic:out_color_matrix=bt2020:out_range=pc,format=yuv422p10le",
+        tags=("-colorspace", "bt2020nc", "-color_range", "pc"),
+        lossless=("-c:v", "ffv1"),
+        said="its reference's RGB converted to 4:2:2 of full range by matrix bt2020nc",
+    ),
+    "RGB reference of an encode that does not name its matrix": Case(
+        "format=yuv420p",
+        "null",
+        reference="format=rgb24",
+        reference_graph="scale=flags=bicubic,format=yuv420p",
+        lossless=("-c:v", "ffv1"),
+        said="its reference's RGB converted to 4:2:0 of limited range by matrix smpte170m, as by FFmpeg: the other "
+        "side does not name its own",
+    ),
+    "RGB encode": Case(
+        "scale=320:180,format=rgb24",
+        "scale=640:360:flags=bicubic:out_color_matrix=bt709:out_range=tv,format=yuv420p",
+        reference="scale=out_color_matrix=bt709:out_range=tv,format=yuv420p",
+        lossless=("-c:v", "libx264", "-preset", "veryfast", "-qp", "0", "-colorspace", "bt709"),
+        said="RGB converted to 4:2:0 of limited range by matrix bt709",
+    ),
     "full range": Case("scale=out_range=pc,format=yuv420p", "scale=out_range=tv:flags=bicubic", tags=("-color_range", "pc")),
 }
 
@@ -67,9 +107,11 @@ def ffmpeg(folder: Path, *words: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_scores_are_those_of_ffmpeg_with_libvmaf(name: str, tmp_path: Path) -> None:
     case = CASES[name]
-    x264 = ("-c:v", "libx264", "-preset", "veryfast", "-sws_flags", "bicubic")
-    ffmpeg(tmp_path, "-f", "lavfi", "-i", f"{PICTURE},{case.reference}", *x264, "-qp", "0", "reference.mkv")
-    ffmpeg(tmp_path, "-f", "lavfi", "-i", f"{PICTURE},{case.distorted}", *x264, *case.tags, "-crf", "30", "distorted.mkv")
+    picture = ("-f", "lavfi", "-i")
+    codec = "libx264rgb" if case.distorted.endswith("format=rgb24") else "libx264"
+    lossy = ("-c:v", codec, "-preset", "veryfast", *case.tags, "-crf", "30")
+    for filters, how, name in ((case.reference, case.lossless, "reference"), (case.distorted, lossy, "distorted")):
+        ffmpeg(tmp_path, *picture, f"{PICTURE},{filters}", "-sws_flags", "bicubic", *how, f"{name}.mkv")
     graph = (
         f"[0:v]{case.graph}[distorted];[1:v]{case.reference_graph}[reference];[distorted][reference]"
         f"libvmaf=log_fmt=json:log_path=log.json:n_threads=1:model=version=vmaf_v0.6.1:feature={EXTRACTORS}"
@@ -84,6 +126,7 @@ def test_scores_are_those_of_ffmpeg_with_libvmaf(name: str, tmp_path: Path) -> N
         Settings(threads=1, **case.settings),
     )
     assert compared.scores is not None, compared.error
+    assert case.said in [None, *(flag.detail.partition(": ")[2] for flag in compared.scores.flags if flag.name == "rgb")]
     ours: list[dict[str, float]] = [{} for _ in theirs]
     for score in compared.scores.result.frame_scores:
         ours[score.index][score.feature] = score.value
@@ -91,3 +134,24 @@ def test_scores_are_those_of_ffmpeg_with_libvmaf(name: str, tmp_path: Path) -> N
     for feature, agreement in agreements.WHOLE_FILES.items():
         agreement.check([mine[feature] for mine in ours], [libvmafs[feature] for libvmafs in theirs])
     assert min(frame["psnr_y"] for frame in theirs) < 50  # the encode is no copy
+
+
+def test_encodes_of_several_matrices_beside_one_rgb_reference(tmp_path: Path) -> None:
+    ffmpeg(tmp_path, "-f", "lavfi", "-i", PICTURE, "-pix_fmt", "rgb24", "-c:v", "ffv1", "reference.mkv")
+    names = {"bt709": "bt709", "smpte170m": "smpte170m", "bt2020nc": "bt2020"}
+    for matrix, name in names.items():
+        graph = f"scale=flags=bicubic:out_color_matrix={name}:out_range=tv,format=yuv420p"
+        tags = ("-colorspace", matrix, "-color_range", "tv")
+        ffmpeg(tmp_path, "-i", "reference.mkv", "-vf", graph, "-c:v", "ffv1", *tags, f"{matrix}.mkv")
+    paths = [str(tmp_path / f"{matrix}.mkv") for matrix in names]
+    found = compare_files(paths, str(tmp_path / "reference.mkv"), resolve(["psnr"]))
+    for compared in found:
+        assert compared.scores is not None, compared.error
+        lossless = {score.value for score in compared.scores.result.frame_scores if score.feature.startswith("psnr_")}
+        assert lossless == {60.0}, compared.path
+        shown = [score for score in compared.scores.result.frame_scores if score.feature == "psnr_y"][:3]
+        pairs, missing = decode_pairs(compared.scores, shown)
+        assert (len(pairs), missing) == (3, "")
+        for _, distorted, reference in pairs:
+            for one, other in zip(distorted.planes, reference.planes, strict=True):
+                np.testing.assert_array_equal(one, other)

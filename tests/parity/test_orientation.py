@@ -52,7 +52,7 @@ def test_what_a_player_turns_is_refused_by_name(
 ) -> None:
     made = tmp_path / f"shown.{container}"
     ffmpeg(*how, "-i", plain, "-c", "copy", made)
-    found = look(FileSegment(str(made), datetime.now(UTC), "shown"))
+    found = look(FileSegment(str(made), datetime.now(UTC), "shown"), 1)
     assert (found.rotation, found.flipped) == (rotation, flipped)
     [as_it_is] = compare_files([str(made)], str(made), resolve(["psnr"]))
     assert as_it_is.error is None

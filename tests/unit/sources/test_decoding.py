@@ -124,6 +124,8 @@ def test_bitmaps_are_black_and_white() -> None:
     [frame] = frames_of(encoded([given], codec="png", container="mov"))
     assert frame.format.pixel_format == "gray"
     assert frame.format.full_range
+    assert not frame.format.rgb
+    assert frame.rgb is None
     np.testing.assert_array_equal(frame.luma, np.tile([255, 0], (8, 8)))
 
 
@@ -148,9 +150,19 @@ def test_rgb_becomes_limited_range_ycbcr(codec: str, container: str, pixel_forma
     assert frame.format.pixel_format == target
     assert not frame.format.full_range
     assert frame.format.matrix == "smpte170m"
+    assert frame.format.rgb
+    assert frame.rgb is not None
     step = 1 << (frame.format.bit_depth - 8)
     for plane, wanted in zip(frame.planes, RED[target], strict=True):
         np.testing.assert_allclose(plane.astype(int), wanted, atol=1.1 * step)
+
+
+@pytest.mark.parametrize("pixel_format", ["rgb24", "gbrp", "gbrp10le"])
+def test_rgb_keeps_what_it_says_of_its_light(pixel_format: str) -> None:
+    codec = "png" if pixel_format == "rgb24" else "ffv1"
+    data = encoded([picture(32, 32, pixel_format)], codec=codec, color_trc=16, color_primaries=9)
+    [frame] = frames_of(data)
+    assert (frame.format.transfer, frame.format.primaries) == ("smpte2084", "bt2020")
 
 
 def test_palettes_are_looked_up() -> None:

@@ -135,6 +135,29 @@ def test_a_mirrored_picture_is_refused() -> None:
     assert names(of(flipped=True), of(flipped=True)) == []
 
 
+# ---- RGB
+
+
+RGB = of(pixel_format="yuv444p", chroma_width=1920, chroma_height=1080, matrix="smpte170m", rgb=True)
+
+
+def test_what_becomes_of_rgb_is_said() -> None:
+    hd, deep = of(matrix="bt709"), of(matrix="bt709", pixel_format="yuv420p10le", bit_depth=10, full_range=True)
+    assert list(differences(hd, RGB, hd)) == [
+        ("rgb", "its reference's RGB converted to 4:2:0 of limited range by matrix bt709")
+    ]
+    assert list(differences(RGB, deep)) == [
+        ("rgb", "RGB converted to 4:2:0 of full range by matrix bt709"),
+        ("depth", "8 bits converted to 10"),
+    ]
+    assert list(differences(RGB, RGB)) == [
+        ("rgb", "RGB, as its reference is: both converted to 4:4:4 of limited range by matrix smpte170m")
+    ]
+    [(name, detail)] = differences(HD, RGB, HD)
+    assert name == "rgb"
+    assert detail.endswith("by matrix smpte170m, as by FFmpeg: the other side does not name its own")
+
+
 # ---- fields
 
 

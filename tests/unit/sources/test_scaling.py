@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
@@ -227,6 +228,56 @@ def test_one_converter_serves_formats_in_turn() -> None:
     converter = Converter()
     targets = [video(64, 64), video(32, 32), video(64, 64, "yuv444p"), video(64, 64)]
     assert [converter.convert(flat(video(48, 48), 100, 90, 200), target).format for target in targets] == targets
+
+
+# ---- RGB
+
+
+def red(description: VideoFormat) -> Frame:
+    """A red picture as the decoder hands it on, and its conversion that nobody asked for."""
+    decoded = av.VideoFrame.from_ndarray(np.full((32, 32, 3), (255, 0, 0), np.uint8), "rgb24")
+    return replace(flat(description, *bt601(1, 0, 0)), rgb=decoded)
+
+
+RGB = video(32, 32, "yuv444p", matrix="smpte170m", rgb=True)
+
+
+@pytest.mark.parametrize(("matrix", "code"), [("bt709", bt709), ("smpte170m", bt601), ("unknown", bt601)])
+@pytest.mark.parametrize("name", ["yuv420p", "yuv422p", "yuv444p"])
+def test_rgb_goes_straight_to_the_matrix_of_the_other_side(name: str, matrix: str, code) -> None:
+    target = video(48, 48, name, matrix=matrix)
+    frame = Converter().convert(red(RGB), target)
+    assert centre(frame) == pytest.approx(code(1, 0, 0), abs=1)
+    assert frame.format == target
+    assert frame.rgb is None  # its planes are what was asked for
+
+
+def test_rgb_goes_straight_to_the_range_and_depth_of_the_other_side() -> None:
+    full = Converter().convert(red(RGB), video(32, 32, full_range=True, matrix="bt709"))
+    assert centre(full) == pytest.approx([0.2126 * 255, 128 - 0.2126 / 1.8556 * 255, 255], abs=1)
+    deep = Converter().convert(red(RGB), video(32, 32, "yuv420p10le", depth=10, matrix="bt709"))
+    assert centre(deep) == pytest.approx([4 * part for part in bt709(1, 0, 0)], abs=3)
+
+
+def test_rgb_beside_rgb_stays_as_it_was_converted() -> None:
+    frame = red(RGB)
+    assert Converter().convert(frame, common_format(RGB, RGB)) is frame
+
+
+def test_rgb_is_made_what_the_other_side_is() -> None:
+    for reference, distorted in ((RGB, video(64, 64, matrix="bt709")), (video(32, 32, matrix="bt709"), RGB)):
+        common = common_format(distorted, reference)
+        assert common == video(32, 32, matrix="bt709")
+        assert not common.rgb
+    deep = video(64, 64, "yuv422p10le", depth=10, matrix="unknown", full_range=True)
+    assert common_format(deep, RGB) == video(32, 32, "yuv422p10le", depth=10, matrix="unknown", full_range=True)
+    assert common_format(deep, RGB, 8) == video(32, 32, "yuv422p", matrix="unknown", full_range=True)
+    assert common_format(video(32, 32, "gray"), RGB) == RGB  # or no metric would see that colours are lost
+
+
+def test_rgb_has_no_way_to_some_matrices() -> None:
+    with pytest.raises(UnsupportedFormat, match="can't convert RGB to matrix ycgco"):
+        Converter().convert(red(RGB), video(32, 32, matrix="ycgco"))
 
 
 # ---- pictures for people
