@@ -86,7 +86,7 @@ class FileSegment:
         if self._looked is not None and (threads, keyframes_only) == (self._looked[0], False):
             self.decoding, self._looked = self._looked[1], None
             return self.decoding
-        container, stream = self._opened(decoding=not keyframes_only)
+        container, stream = self._opened(decoding=False) if keyframes_only else self._ordered()
         with ExitStack() as stack:
             stack.callback(container.close)
             self._note(container, stream)
@@ -144,6 +144,18 @@ class FileSegment:
     def _note(self, container: av.container.InputContainer, stream: VideoStream) -> None:
         """Remember what an open file says of itself."""
         self._announced, self._opened_before = announced_duration(container, stream), True
+
+    def _ordered(self) -> tuple[av.container.InputContainer, VideoStream]:
+        """Open the file for decoding all its frames: the decoder must know how many of them are reordered.
+
+        An MP4 tells, or its decoder's configuration does; of other files the first frames are decoded once more for it.
+        """
+        if Path(self.path).is_file():  # what is a pipe opens once
+            container, stream = self._opened(decoding=False)
+            if "mp4" in container.format.name and stream.codec_context.has_b_frames:
+                return container, stream
+            container.close()
+        return self._opened()
 
     def _opened(self, *, decoding: bool = True) -> tuple[av.container.InputContainer, VideoStream]:
         """Open the file; without decoding its first frames to learn how they are ordered, where no order is wanted."""

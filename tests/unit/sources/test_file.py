@@ -6,6 +6,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -13,7 +14,7 @@ from monitor.errors import BadMedia, NoVideo, SourceError
 from monitor.protocols import EncodedSegment
 from monitor.sources.file import FileSegment
 from tests.unit.sources.media import clip
-from tests.unit.sources.pictures import RATE, START, Every, x264
+from tests.unit.sources.pictures import RATE, START, Every, encoded, moving, x264
 
 
 def file_segment(path: Path) -> FileSegment:
@@ -60,6 +61,33 @@ def test_only_a_written_duration_counts_as_announced(tmp_path: Path, name: str, 
 def test_sound_does_not_lengthen_the_announced_video(tmp_path: Path) -> None:
     assert file_segment(clip(tmp_path / "a.mp4", audio=True)).announced() == 2
     assert file_segment(clip(tmp_path / "a.mkv", audio=True)).announced() is None
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("fragments", ["", "frag_keyframe+empty_moov", "frag_every_frame+empty_moov"])
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [
+        ("libx264", {"bf": "3", "b-pyramid": "normal"}),
+        ("libx264", {"bf": "16", "b-adapt": "0"}),
+        ("libx264", {"bf": "0"}),
+        ("libx265", {"bf": "4"}),
+        ("mpeg4", {"bf": "2"}),
+        ("mpeg2video", {"bf": "2"}),
+    ],
+)
+def test_reordered_pictures_come_as_ffmpeg_shows_them(
+    codec: str, options: dict[str, str], fragments: str, threads: int, tmp_path: Path
+) -> None:
+    path = tmp_path / "film.mp4"
+    muxing = {"movflags": fragments} if fragments else {}
+    path.write_bytes(encoded(moving(40), codec=codec, container="mp4", options=options, muxing=muxing))
+    with av.open(str(path)) as container:
+        expected = [(frame.pts * frame.time_base, frame.to_ndarray()[0].copy()) for frame in container.decode(video=0)]
+    with file_segment(path).decode(threads=threads) as decoding:
+        found = [(frame.pts, frame.luma[0].copy()) for frame in decoding.frames(Every())]
+    assert [pts for pts, _ in found] == [pts - expected[0][0] for pts, _ in expected]
+    np.testing.assert_array_equal([row for _, row in found], [row for _, row in expected])
 
 
 def test_decoding_twice_gives_the_same(film: Path) -> None:
