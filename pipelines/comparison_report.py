@@ -54,7 +54,7 @@ def write_comparison_report(
             ``WORST`` worst by ``main_feature`` are decoded, which takes a second or two for each file.
 
     Raises:
-        ConfigError: the file can't be written.
+        SinkError: the file can't be written.
     """
     if pictures is None:
         pictures = _decoded(files)

@@ -67,8 +67,8 @@ def write(
     """Write the report and say where it is.
 
     Raises:
-        SinkError: there is no such store.
-        ConfigError: a time is wrong, or the file can't be written.
+        SinkError: there is no such store, or the file can't be written.
+        ConfigError: a time is wrong.
     """
     from monitor.web.report import write_report
 

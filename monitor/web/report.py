@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from monitor.errors import ConfigError, UnknownName
+from monitor.errors import ConfigError, SinkError, UnknownName
 from monitor.types import Alert, AlertState
 from monitor.web.api import threshold_lines
 from monitor.web.assets import Assets
@@ -62,8 +62,9 @@ def write_report(
         max_evidence_bytes: Room for pictures and per-frame scores, as encoded in the file.
 
     Raises:
-        ConfigError: the period is empty, or the file can't be written.
+        ConfigError: the period is empty.
         UnknownName: the store has no such stream.
+        SinkError: the file can't be written.
     """
     if since_ms >= until_ms:
         raise ConfigError(f"the report's period is empty: it starts at {since_ms} ms and ends at {until_ms} ms")
@@ -184,15 +185,18 @@ def _as_of(history: History, row: RenditionRow, window: Window) -> RenditionRow 
 
 
 def write_html(path: Path, html: str) -> None:
-    """Write a page so that it is there whole or not at all.
+    """Write a page so that it is there whole or not at all; into a pipe or a device, which stays what it is, as it comes.
 
     Raises:
-        ConfigError: it can't be written.
+        SinkError: it can't be written.
     """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_text(html, encoding="utf-8")
+            return
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     except OSError as error:
-        raise ConfigError(f"the report can't be written to {path}: {(error.strerror or str(error)).lower()}") from error
+        raise SinkError(f"the report can't be written to {path}: {(error.strerror or str(error)).lower()}") from error
     part = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -201,4 +205,4 @@ def write_html(path: Path, html: str) -> None:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise ConfigError(f"the report can't be written to {path}: {(error.strerror or str(error)).lower()}") from error
+        raise SinkError(f"the report can't be written to {path}: {(error.strerror or str(error)).lower()}") from error

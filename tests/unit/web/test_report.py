@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from monitor.errors import ConfigError, UnknownName
+from monitor.errors import ConfigError, SinkError, UnknownName
 from monitor.web import write_report
 
 HOUR = 3_600_000
@@ -125,13 +127,27 @@ def test_an_empty_store_gives_a_page(recording: ModuleType, arguments: dict[str,
 
 
 def test_an_unwritable_path_is_one_line(history: Any, arguments: dict[str, Any], tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"can't be written to .*no such file") as caught:
+    with pytest.raises(SinkError, match=r"can't be written to .*no such file") as caught:
         write_report(history, tmp_path / "absent" / "report.html", **arguments)
     assert "\n" not in str(caught.value)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(ConfigError, match="can't be written"):
+    with pytest.raises(SinkError, match="can't be written"):
         write_report(history, tmp_path / "folder", **arguments)
     assert [each.name for each in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_device_or_a_pipe_stays_what_it_is(history: Any, arguments: dict[str, Any], tmp_path: Path) -> None:
+    """A rename would put a file in its place: for root in the place of /dev/null."""
+    device, pipe = Path("/dev/full"), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor(1) as readers:
+        page = readers.submit(pipe.read_text)
+        write_report(history, pipe, **arguments)
+        assert page.result(timeout=30).rstrip().endswith("</html>")
+    assert pipe.is_fifo()
+    with pytest.raises(SinkError, match="can't be written to /dev/full: no space left on device"):
+        write_report(history, device, **arguments)
+    assert device.is_char_device()
 
 
 def test_markup_in_names_stays_data(recording: ModuleType, arguments: dict[str, Any], tmp_path: Path) -> None:
