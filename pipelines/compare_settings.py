@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 VMAF_V1 = "vmaf_v1."
 """How libvmaf's names of VMAF v1's models begin."""
 
+LARGEST_OFFSET = Fraction(10**6)
+"""Seconds between two files beyond which an offset is a slip: eleven days."""
+
 DEPTHS = {"auto": 0, "8": 8, "10": 10, "12": 12, "16": 16}
 
 
@@ -156,11 +159,14 @@ def parse_sync(text: str) -> Fraction | str:
     if text in ("auto", "none"):
         return text
     try:
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError) as error:
+        seconds = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        seconds = LARGEST_OFFSET + 1
+    if abs(seconds) > LARGEST_OFFSET:
         raise ConfigError(
             f"--sync is {text!r}; expected auto, none, or the seconds by which the distorted starts later in the reference"
-        ) from error
+        )
+    return seconds
 
 
 def exact_rate(rate: float) -> Fraction:

@@ -314,6 +314,9 @@ class _Work:
             bytes=side.segment.size,
         )
         facts = completed(announced, decoded, sampled=encode.sampled, paired=encode.paired)
+        if encode.paired == encode.limit:  # how far decoders then are ahead depends on the number of threads
+            reached = max(encode.partners) + 1
+            facts = replace(facts, frames_expected=reached, frames_decoded=reached)
         models = {feature.name: spec.model for spec in self.metrics for feature in spec.features}
         return SegmentResult(
             facts,

@@ -53,11 +53,15 @@ class Delivery:
             raise ConfigError(f"standard output can't be both {both}; give one of them a file with -o")
         return next(iter(formats), None)
 
-    def check(self) -> None:
+    def check(self, inputs: Sequence[str] = ()) -> None:
         """Refuse before an hour of scoring what could not be written after it.
+
+        Args:
+            inputs: The files that are scored, none of which is to be overwritten.
 
         Raises:
             UnknownName: there is no such format.
+            ConfigError: a file has two purposes.
             SinkError: a file can't be written.
         """
         for chosen in (self.output_format, self.printed):
@@ -65,8 +69,15 @@ class Delivery:
                 raise UnknownName("output format", chosen, FORMATS)
         if self.report is not None and self.report == self.output:
             raise ConfigError(f"both the scores and the report would go to {self.report}; give one of them another name")
+        if self.report == STDOUT:
+            raise ConfigError("a report does not go to standard output; give --report the name of a file")
         for path in (self.output, self.report):
             if path is not None and path != STDOUT:
+                for read in inputs:
+                    if path.is_file() and Path(read).is_file() and path.samefile(read):
+                        raise ConfigError(
+                            f"{path} is one of the videos to score and would be overwritten; give another name"
+                        )
                 try_writing(path)
 
     def show(self, *files: FileScores) -> None:

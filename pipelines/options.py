@@ -59,6 +59,7 @@ Fps = Annotated[
         "--fps",
         metavar="R",
         min=0.001,
+        max=1000,
         help="Compare at so many frames a second, whatever the files have.",
         rich_help_panel=_PAIRS,
     ),

@@ -32,7 +32,7 @@ def run_scoring(files: Sequence[str], names: Sequence[str], delivery: Delivery, 
         SinkError: the output can't be written.
     """
     chosen = choose_metrics(names, Reference.NONE)
-    delivery.check()
+    delivery.check(files)
     scored: list[FileScores] = []
     for path in files:
         try:
@@ -78,7 +78,7 @@ def run_comparison(
         SourceError: the reference can't be read.
         SinkError: the output can't be written.
     """
-    delivery.check()
+    delivery.check([*files, reference])
     models = wish.metrics(reference)  # first, for gates may be about a model that has no name before
     parsed = [parse_gate(gate) for gate in gates]
     wanted = with_gates(models, parsed)

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.errors import ConfigError, SourceError, UnknownName, UnsupportedFormat, VqmonError
 from monitor.protocols import Reference
-from pipelines.compare_settings import Settings, exact_rate, parse_depth, parse_start
+from pipelines.compare_settings import Settings, exact_rate, parse_depth, parse_start, parse_sync
 from pipelines.comparing import Compared, compare_files
 from pipelines.files import FileScores, choose_metrics
 
@@ -172,6 +172,14 @@ def test_it_stops_after_so_many_pairs_and_the_last_one_is_scored_as_in_the_whole
     assert flags(part) == {}
 
 
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_coverage_of_a_part_is_the_same_on_any_number_of_threads(clips: Path, threads: int) -> None:
+    settings = Settings(frames=10, start=5, subsample=3, threads=threads)
+    part = compare(clips / "b-frames.mp4", clips / "reference.mp4", "vmaf", settings=settings)
+    last = max(score.index for score in part.result.frame_scores)
+    assert [one.coverage for one in part.result.scores] == [10 / (last + 1)]
+
+
 def test_sampled_frames_are_scored_as_in_the_whole(clips: Path) -> None:
     whole = values(compare(clips / "b-frames.mp4", clips / "reference.mp4", "vmaf", "motion"))
     some = values(
@@ -247,6 +255,21 @@ def test_a_side_that_is_meant_to_be_shorter_is_no_warning(clips: Path) -> None:
 def test_starts_that_are_understood(text: str, start: Fraction | int) -> None:
     assert parse_start(text) == start
     assert isinstance(parse_start(text), int) == isinstance(start, int)
+
+
+@pytest.mark.parametrize("text", ["", "nan", "inf", "1e400", "-1000001", "1/0", "soon"])
+def test_offsets_that_are_not(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"--sync is .*; expected auto, none, or the seconds"):
+        parse_sync(text)
+
+
+def test_offsets_may_be_fractions() -> None:
+    assert [parse_sync(text) for text in ("auto", "none", "-1.5", "1001/30000")] == [
+        "auto",
+        "none",
+        Fraction(-3, 2),
+        Fraction(1001, 30000),
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "-1", "f:", "f:-2", "one", "1:2:3:4", "g:3", "1/0"])

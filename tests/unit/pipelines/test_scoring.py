@@ -164,6 +164,23 @@ def test_two_things_do_not_go_into_one_file(tmp_path: Path) -> None:
         Delivery(tmp_path / "a.html", report=tmp_path / "a.html").check()
 
 
+def test_a_video_is_not_overwritten(tmp_path: Path) -> None:
+    video, link = tmp_path / "encode.mp4", tmp_path / "link.json"
+    video.write_bytes(b"frames")
+    link.symlink_to(video)
+    inputs = ["https://example.com/encode.mp4", str(video)]
+    for delivery in (Delivery(video), Delivery(link), Delivery(report=tmp_path / "." / "encode.mp4")):
+        with pytest.raises(ConfigError, match="is one of the videos to score and would be overwritten; give another name"):
+            delivery.check(inputs)
+    Delivery(tmp_path / "encode.json").check(inputs)
+    assert video.read_bytes() == b"frames"
+
+
+def test_a_report_is_a_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a report does not go to standard output; give --report the name of a file"):
+        Delivery(report=Path("-")).check()
+
+
 def test_an_unknown_format_is_answered_with_what_is_near() -> None:
     with pytest.raises(UnknownName, match="no output format 'ndjsn'; did you mean ndjson"):
         Delivery(output_format="ndjsn").check()
