@@ -73,6 +73,12 @@ class VideoFormat:
         """Code value of white luma: the peak in full range, else 235 scaled to the bit depth."""
         return self.peak if self.full_range else 235 << (self.bit_depth - 8)
 
+    @property
+    def frame_bytes(self) -> int:
+        """What a frame's planes occupy in memory."""
+        samples = self.width * self.height + 2 * self.chroma_width * self.chroma_height
+        return samples * (2 if self.bit_depth > 8 else 1)
+
     def __str__(self) -> str:
         return f"{self.width}x{self.height} {'RGB' if self.rgb else self.pixel_format}"
 

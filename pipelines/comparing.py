@@ -39,8 +39,12 @@ if TYPE_CHECKING:
     from monitor.protocols import MetricSpec, Options
     from monitor.types import Frame, VideoFormat
 
-AHEAD = 2
-"""Frames for each thread that may be decoded and not yet scored: one that is worked on, and one to go on with."""
+AHEAD = 4
+"""Pairs for each thread that may be decoded and not yet scored: one that is worked on, others for as long as decoding a key
+frame takes."""
+
+AHEAD_BYTES = 256 << 20
+"""What their pictures may occupy, as they were decoded; a pair for each thread may wait in any case."""
 
 FOLLOWED = (128, 72)
 """Smallest width and height of pictures that are followed: of smaller ones signatures say too little."""
@@ -108,22 +112,23 @@ def compare_files(
     settings.check()
     now = datetime.now(UTC)
     original = FileSegment(reference, now, Path(reference).name, rendition="reference")
-    work = _Work(original, metrics, options, settings, progress)
+    threads = settings.threads or os.cpu_count() or 1
     found: dict[int, Compared] = {}
     sides: dict[int, _Side] = {}
     with ExitStack() as opened:
         opened.callback(original.close)
-        seen = original.look(threads=work.threads)
+        seen = original.look(threads=threads)
         original.duration = original.announced() or Fraction(0)
+        work = _Work(original, seen, metrics, options, settings, progress, threads)
         for order, path in enumerate(paths):
             segment = FileSegment(path, now, Path(path).name or path)
             opened.callback(segment.close)
             try:
-                sides[order] = work.side(segment, seen)
+                sides[order] = work.side(segment)
             except VqmonError as error:
                 found[order] = Compared(path, error=error)
         if sides:
-            compile_kernels(metrics, settings.bit_depth or seen.bit_depth, alignment=True, processes=work.threads)
+            compile_kernels(metrics, settings.bit_depth or seen.bit_depth, alignment=True, processes=threads)
             found |= dict(zip(sides, work.compare(list(sides.values())), strict=True))
     return [found[order] for order in range(len(paths))]
 
@@ -133,28 +138,23 @@ class _Work:
     """A reference, and what to do with each encode of it."""
 
     original: FileSegment
+    seen: VideoFormat
+    """Format of the reference's first frame."""
     metrics: Sequence[MetricSpec]
     options: Mapping[str, Options]
     settings: Settings
     progress: Progress
+    threads: int
 
-    @property
-    def threads(self) -> int:
-        return self.settings.threads or os.cpu_count() or 1
-
-    def side(self, segment: FileSegment, seen: VideoFormat) -> _Side:
+    def side(self, segment: FileSegment) -> _Side:
         """Look at an encode before scoring.
-
-        Args:
-            segment: The encode.
-            seen: Format of the reference's first frame.
 
         Raises:
             SourceError: it can't be read.
             UnsupportedFormat: it can't be compared with the reference.
             CannotAlign: nobody can tell which frames belong together.
         """
-        match(segment, self.original, seen, self.settings, threads=self.threads)
+        match(segment, self.original, self.seen, self.settings, threads=self.threads)
         announced = segment.announced()
         segment.duration = announced or Fraction(0)
         side = _Side(segment.path, segment, announced, Sync(0.0, 0, "pts"))
@@ -174,7 +174,7 @@ class _Work:
                     side.segment.stream,
                     scorers[order * len(self.metrics) : (order + 1) * len(self.metrics)],
                     executor,
-                    AHEAD * self.threads,
+                    self._ahead(len(sides)),
                     on_refused=side.refused.__setitem__,
                     timer=monotonic,
                 )
@@ -198,6 +198,11 @@ class _Work:
             self._compared(side, encode, tracker, follower, seconds)
             for side, encode, tracker in zip(sides, encodes, trackers, strict=True)
         ]
+
+    def _ahead(self, encodes: int) -> int:
+        """Frames of an encode that may wait for their scores."""
+        fitting = AHEAD_BYTES // ((encodes + 1) * self.seen.frame_bytes)
+        return max(self.threads, min(AHEAD * self.threads, fitting))
 
     def _encode(self, side: _Side, panel: Panel, tracker: Tracker) -> Encode:
         return Encode(

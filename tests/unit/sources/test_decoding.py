@@ -54,6 +54,7 @@ def test_planar_formats_keep_every_sample(pixel_format: str, size: tuple[int, in
     wanted = planes(given)
     [frame] = frames_of(encoded([given]))
     assert frame.format.pixel_format == pixel_format
+    assert frame.format.frame_bytes == sum(plane.nbytes for plane in frame.planes)
     assert (frame.format.width, frame.format.height) == size
     assert len(frame.planes) == len(wanted)
     for plane, samples in zip(frame.planes, wanted, strict=True):
