@@ -78,13 +78,13 @@ def _aligned(seen: Seen, sync: Sync) -> Iterator[Flag]:
         yield Flag("misaligned", f"{detail}; compare with --sync auto", spoils=True)
     elif track.shifted:
         yield Flag("realigned", f"{path}: {track.shifted} frames were paired by their pictures, against their times")
-    for name, count, what in (
-        ("dropped", track.dropped, "reference frames are missing"),
-        ("duplicated", track.duplicated, "frames repeat the one before"),
-        ("frozen", track.frozen, "frames are frozen"),
+    for name, count, one, many in (
+        ("dropped", track.dropped, "reference frame is missing", "reference frames are missing"),
+        ("duplicated", track.duplicated, "frame repeats the one before", "frames repeat the one before"),
+        ("frozen", track.frozen, "frame is frozen", "frames are frozen"),
     ):
         if count:
-            yield Flag(name, f"{path}: {count} {what}")
+            yield Flag(name, f"{path}: {count} {one if count == 1 else many}")
 
 
 def _bars(seen: Seen) -> Iterator[Flag]:
@@ -143,8 +143,8 @@ def _times(seen: Seen, settings: Settings) -> Iterator[Flag]:
             yield Flag("backwards", f"{detail}; write them anew first (ffmpeg -i IN -c copy OUT.mkv)", spoils=True)
         elif found is not None and found.variable:
             yield Flag("vfr", f"{path} has a {found}; frames are paired by their times")
-        elif found is not None and found.typical:
-            rates.append(1 / found.typical)
+        elif found is not None and found.mean:
+            rates.append(1 / found.mean)
     if settings.rate is None and len(rates) == len(sides) and max(rates) > min(rates) * SAME_RATE:
         own, other = (f"{float(rate):.3f}".rstrip("0").rstrip(".") for rate in rates)
         detail = (

@@ -23,7 +23,9 @@ class Cadence:
     """Times from frame to frame."""
 
     typical: Fraction
-    """Median interval, seconds."""
+    """Median interval, seconds: of a clock of milliseconds up to half of one off."""
+    mean: Fraction
+    """Mean of the intervals that are one typical one, seconds: no clock's rounding is left in it."""
     shortest: Fraction
     longest: Fraction
     intervals: int
@@ -38,7 +40,7 @@ class Cadence:
         return self.uneven > 1 + self.intervals * UNEVEN_SHARE or self.gaps > 1 + self.intervals * GAP_SHARE
 
     def __str__(self) -> str:
-        rate = f"{1 / float(self.typical):.3f}".rstrip("0").rstrip(".") if self.typical else "0"
+        rate = f"{1 / float(self.mean):.3f}".rstrip("0").rstrip(".") if self.mean else "0"
         if not self.uneven and not self.gaps:
             return f"constant frame rate, {rate} frames/s"
         kind = "variable" if self.variable else "constant"
@@ -59,13 +61,17 @@ def cadence(times: Iterable[Fraction]) -> Cadence | None:
         return None
     typical = median_low(steps)
     uneven = gaps = 0
+    single: list[Fraction] = []
     for step in steps:
         whole = max(1, round(step / typical)) if typical else 1
         if abs(step - whole * typical) > ROUNDING_SECONDS * whole:
             uneven += 1
         elif whole > 1:
             gaps += 1
-    return Cadence(typical, min(steps), max(steps), len(steps), uneven, gaps)
+        else:
+            single.append(step)
+    mean = sum(single, Fraction(0)) / len(single)
+    return Cadence(typical, mean, min(steps), max(steps), len(steps), uneven, gaps)
 
 
 def _milliseconds(seconds: Fraction) -> str:

@@ -31,11 +31,13 @@ def test_clocks_round(rate: Fraction | int, clock: int) -> None:
     assert found is not None
     assert (found.variable, found.uneven, found.gaps) == (False, 0, 0)
     assert float(1 / found.typical) == pytest.approx(float(rate), rel=0.07)
+    assert float(1 / found.mean) == pytest.approx(float(rate), rel=3e-4)
 
 
 def test_the_rate_is_said() -> None:
     assert str(cadence(even(100, 25))) == "constant frame rate, 25 frames/s"
     assert str(cadence(even(100, Fraction(30_000, 1001)))) == "constant frame rate, 29.97 frames/s"
+    assert str(cadence(even(1001, Fraction(60), 1000))) == "constant frame rate, 59.999 frames/s"  # 16, 17 and 17 ms
 
 
 def test_lost_frames_are_gaps() -> None:
