@@ -43,6 +43,8 @@ class Wish:
     versions: Sequence[str] = ()
     neg: bool = False
     hfr: str = "auto"
+    rate: float | None = None
+    """Frames a second that are compared; those of the reference where ``None``."""
 
     @property
     def asks_for_models(self) -> bool:
@@ -78,7 +80,7 @@ class Wish:
             versions=self.versions,
             neg=self.neg,
             hfr=self.hfr,
-            frame_rate=rate,
+            frame_rate=rate if self.rate is None else self.rate,
             size=size,
         )
         for choice in choices:

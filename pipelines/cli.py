@@ -178,7 +178,7 @@ def compare(
             f"{subsample + 1} is safer"
         )
     delivery = Delivery(output, output_format, stdout_format, report, parse_pools(pool or ()), quiet)
-    wish = Wish(_names(metrics), model or (), display, view, _names(vmaf_version), neg, hfr)
+    wish = Wish(_names(metrics), model or (), display, view, _names(vmaf_version), neg, hfr, fps)
     raise typer.Exit(run_comparison(encodes, original, wish, delivery, settings, fail_under or (), dry_run=dry_run))
 
 

@@ -75,7 +75,10 @@ def parse_model(text: str) -> list[ModelChoice]:
         UnknownName: no published model of that name; the message lists near matches.
         ConfigError: a part is not known, or is of no use.
     """
-    return [_parsed(part.strip()) for part in text.split("|") if part.strip()]
+    choices = [_parsed(part.strip()) for part in text.split("|") if part.strip()]
+    if not choices:
+        raise ConfigError(f"--model {text!r} names no model; write version=NAME or path=FILE")
+    return choices
 
 
 def choose_models(
@@ -147,6 +150,8 @@ def _parsed(text: str) -> ModelChoice:
     if separator and first not in ("version", "path"):
         raise ConfigError(f"model {text!r} begins with {first!r}; it must begin with version=NAME or path=FILE")
     if first == "path":
+        if not value:
+            raise ConfigError(f"model {text!r} names no file; write path=FILE")
         choice = ModelChoice(f"path={value}")
     else:
         choice = ModelChoice(value if separator else first)

@@ -24,6 +24,9 @@ GAIN_LIMITS = ("adm_enhn_gain_limit", "vif_enhn_gain_limit")
 IDENTITY = (0.0, 1.0, 0.0)
 """Coefficients of the polynomial that changes nothing."""
 
+KINDS = ("LIBSVMNUSVR", "BOOTSTRAP_LIBSVMNUSVR", "RESIDUEBOOTSTRAP_LIBSVMNUSVR")
+"""What libvmaf calls a model, and a collection of resampled ones."""
+
 SLOPE_STEP = 0.01
 """Either way from the mean, where the standard deviation's scale under the transform is taken."""
 
@@ -147,6 +150,8 @@ def parse(text: str, name: str, *, transform: bool = False, no_enhancement: bool
     """
     try:
         document = json.loads(text)
+        if not isinstance(document, dict) or not document:
+            raise ValueError("it holds nothing")
         if "model_dict" in document:
             return _model(document["model_dict"], name, transform, no_enhancement)
         members = [_model(document[str(key)]["model_dict"], name, transform, no_enhancement) for key in range(len(document))]
@@ -171,6 +176,8 @@ def load(path: Path, name: str = "", *, transform: bool = False) -> Model:
 
 
 def _model(entry: Mapping[str, Any], name: str, transform: bool, no_enhancement: bool) -> Model:
+    if (kind := entry.get("model_type", KINDS[0])) not in KINDS:
+        raise ConfigError(f"model {name} is a {kind!r}; known: {', '.join(KINDS)}")
     if entry.get("norm_type") not in ("linear_rescale", "none"):
         raise ConfigError(f"model {name} scales its features by {entry.get('norm_type')!r}; known: linear_rescale, none")
     names = [_short(feature) for feature in entry["feature_names"]]

@@ -294,7 +294,17 @@ def define(name: str, title: str, choice: str, meaning: str, *, transform: bool 
         min_size=2 * SMALLEST_CHROMA if CHROMA in names else MIN_SIDE,
     )
     spec = _spec(name, title, model.name, meaning, kind, INTERVAL if model.resampled else ())
-    return spec if spec in specs() else _define(spec, choice, kind, transform=transform)
+    known = specs()
+    if spec in known:
+        return spec
+    mine = {spec.name, *(feature.name for feature in spec.features)}
+    for other in known:
+        if taken := mine & {other.name, *(feature.name for feature in other.features)}:
+            raise ConfigError(
+                f"a score can't be called {min(taken)!r}: metric {other.name!r} has one of that name; give the model "
+                "another, name=KEY"
+            )
+    return _define(spec, choice, kind, transform=transform)
 
 
 def _define(spec: MetricSpec, choice: str, kind: Kind, *, transform: bool = False) -> MetricSpec:

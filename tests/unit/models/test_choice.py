@@ -37,6 +37,10 @@ def test_libvmafs_spelling(text: str, expected: list[ModelChoice]) -> None:
     [
         ("version=vmaf_v0.6.2", "did you mean vmaf_v0.6.1"),
         ("vmaf_v1.0.16_3h", "no VMAF model 'vmaf_v1.0.16_3h'; did you mean vmaf_v1.0.16_3d0h"),
+        ("", "names no model; write version=NAME or path=FILE"),
+        (" | ", "names no model"),
+        ("path=", "names no file"),
+        ("path=:name=mine", "names no file"),
         ("name=vmaf", "must begin with version=NAME or path=FILE"),
         ("version=vmaf_v0.6.1:disable_clip=true", "'disable_clip=true' is not known after the model; known: name=KEY"),
         ("version=vmaf_v0.6.1:enable_transform=perhaps", "is not known after the model"),

@@ -125,6 +125,14 @@ def test_what_is_no_model_is_refused(text: str, tmp_path: Path) -> None:
         load(path)
 
 
+def test_another_kind_of_model_is_refused() -> None:
+    name = "vmaf_v0.6.1"
+    document = json.loads(files.read_verified(name, files.find(name)))
+    document["model_dict"]["model_type"] = "RANDOMFOREST"
+    with pytest.raises(ConfigError, match="model mine is a 'RANDOMFOREST'; known: LIBSVMNUSVR, "):
+        parse(json.dumps(document), "mine")
+
+
 def test_an_unreadable_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"absent\.json can't be read"):
         files.open_model(f"path={tmp_path / 'absent.json'}")

@@ -31,6 +31,7 @@ def test_what_is_named_is_all_there_is(clips: Path) -> None:
         (Wish(view="phone"), ["vmaf_phone", "psnr", "ssim"]),
         (Wish(neg=True), ["vmaf_neg", "psnr", "ssim"]),
         (Wish(["vmaf"], versions=["1"], hfr="on"), ["vmaf_v1_hfr"]),
+        (Wish(["vmaf"], versions=["1"], rate=50.0), ["vmaf_v1_hfr"]),
         (Wish(["vmaf"], models=["vmaf_4k_v0.6.1", "version=vmaf_v0.6.1"]), ["vmaf_4k", "vmaf"]),
     ],
 )
@@ -41,6 +42,12 @@ def test_models_take_the_place_of_vmaf(clips: Path, wish: Wish, expected: list[s
 def test_what_is_wrong_is_named(clips: Path) -> None:
     with pytest.raises(UnknownName, match=r"no VMAF model 'vmaf_v0\.6\.2'; did you mean .*vmaf_v0\.6\.1"):
         names(Wish(models=["vmaf_v0.6.2"]), clips / "reference.mp4")
+    with pytest.raises(ConfigError, match=r"--model '' names no model; write version=NAME or path=FILE"):
+        names(Wish(["psnr"], models=[""]), clips / "reference.mp4")
+    with pytest.raises(
+        ConfigError, match=r"a score can't be called 'ssim': metric 'ssim' has one of that name; give the model"
+    ):
+        names(Wish(models=["version=vmaf_v0.6.1:name=ssim"]), clips / "reference.mp4")
     with pytest.raises(ConfigError, match="not both"):
         names(Wish(models=["vmaf_v0.6.1"], display="hd"), clips / "reference.mp4")
 
