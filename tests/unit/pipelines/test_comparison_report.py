@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitor.errors import ConfigError
+from monitor.errors import SinkError
 from monitor.types import Score, Sync
 from pipelines.comparison_report import POINTS, main_feature, write_comparison_report
 from pipelines.files import FileScores, Flag
@@ -168,7 +168,7 @@ def test_frames_are_judged_by_vmaf_where_there_is_one(names: tuple[str, ...], ma
 
 
 def test_a_file_that_can_not_be_written_is_said(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="nowhere"):
+    with pytest.raises(SinkError, match="nowhere"):
         write_comparison_report(files(), tmp_path / "nowhere" / "report.html", pictures=())
 
 
