@@ -234,7 +234,8 @@ class _Work:
             side.sync = Sync(float(wanted), 0, "given")
         elif wanted == "auto":
             for opened in (side.segment, self.original):
-                opened.close()  # a search may take longer than a server lets a connection rest
+                if "://" in opened.path:
+                    opened.close()  # a search may take longer than a server lets a connection rest
             found = find_offset(side.segment, self.original, window=self.settings.window, threads=self.threads)
             if not found.sure and not self.settings.force:
                 raise CannotAlign(

@@ -127,7 +127,7 @@ class FileSegment:
 
     def seeking(self, *, threads: int = 1, exact: bool = False) -> SeekingReader:
         """A reader of any part of the file; a context manager, which raises as ``decode``."""
-        return SeekingReader(self._opened, shown(self.path), threads=threads, exact=exact)
+        return SeekingReader(self._ordered, shown(self.path), threads=threads, exact=exact)
 
     def announced(self) -> Fraction | None:
         """Duration in seconds that the container writes down for its video; ``None`` where it does not.
