@@ -77,8 +77,7 @@ weigh = loop(_weigh, [BANDS], [Block(), Block()], [I32, I32, I32])
 numbers are the bands' sensitivity."""
 
 threshold = loop(_threshold, [AROUND, AROUND, AROUND, Block()], [Block()])
-"""Add up what the neighbours of each place of a row add, above, beside and below it, and its own share. The rows of
-neighbours begin one place to the left."""
+"""Add up what the neighbours of each place of a row add, above, beside and below it, and its own share."""
 
 add_masked_first = loop(_masked_first, [Block(), Block()], (), [I32, I64, I64, I32, I32], sums=True)
 """``add_masked`` at level 0. Further numbers: a shift of the threshold, and the largest that fits 32 bits when it is

@@ -16,13 +16,19 @@ LEVELS = 4
 LINE = 0
 """The room's row where those of the wavelet's vertical pass begin."""
 BANDS = 2 * HIGH_LINE
-"""Bands h, v and d of the reference, then of the distorted picture."""
-THRESHOLD = BANDS + 6
-PARTS = THRESHOLD + 1
-"""For each limit and for even rows and odd ones: what is left of the bands, then what was added to them."""
-PARTS_ROWS = 6
-NEIGHBOURS, CENTRES = 3, 2
-"""Rows for each look: what three rows add to their neighbours' threshold; what even rows and odd ones add to their own."""
+"""Bands h, v and d of the reference."""
+OTHER = BANDS + 3
+"""The same of one distorted picture after the other."""
+THRESHOLD = OTHER + 3
+OWN = THRESHOLD + 1
+"""Where those rows begin that each distorted picture has of its own: its parts, then its neighbours and centres."""
+PARTS = 6
+"""Rows for each limit and for even rows and odd ones: what is left of the bands, then what was added to them."""
+RING = 3
+"""Bits of a row's number that say which of the neighbours' rows is its own."""
+NEIGHBOURS, CENTRES = RING + 1, 2
+"""Rows for each look: what the last rows, three of them or more, add to their neighbours' threshold; what even rows and odd
+ones add to their own."""
 
 SMALLEST_BAND = 128
 """Rows that a part of a picture has at least: those that two parts both make would cost too much, and some of each level's
@@ -111,9 +117,11 @@ class Plan(NamedTuple):
     left: int
     right: int
     neighbours: int
-    """The room's row where those begin that are for each look."""
+    """Which of a distorted picture's own rows is the first of its neighbours and centres."""
+    own: int
+    """How many these are."""
     approximation: int
-    """The row where that of the reference begins, the next level's input; that of the distorted picture follows it."""
+    """The room's row where that of the reference begins, the next level's input; those of the distorted pictures follow."""
     rows: int
     """Shift of the sums of a row."""
     reference_square: int
@@ -126,6 +134,8 @@ class Stage(NamedTuple):
     """One level: its plan and what is made of its sums."""
 
     plan: Plan
+    room: tuple[int, int]
+    """Rows and columns of the room that the level needs."""
     shifts: NDArray[np.int64]
     """Of thresholds, squares and cubes, each for the bands h, v and d: (3, 3)."""
     area: int
@@ -136,11 +146,6 @@ class Stage(NamedTuple):
     """Of the sums of cubes of h, v and d."""
     reference_unit: float
     """Of those of the reference."""
-
-    @property
-    def room(self) -> tuple[int, int]:
-        """Rows and columns of the room that the level needs."""
-        return self.plan.approximation + 2 * self.plan.height, -(-(self.plan.width + 2 * MARGIN + WIDEST) // 16) * 16
 
 
 def _counted(size: int) -> Range:
@@ -175,13 +180,16 @@ def _parted(counted: Sequence[Range], height: int, band: int, bands: int) -> lis
     return parts
 
 
-def stages(height: int, width: int, bit_depth: int, limits: int, looks: int, band: int = 0, bands: int = 1) -> list[Stage]:
+def stages(
+    height: int, width: int, bit_depth: int, distorted: int, limits: int, looks: int, band: int = 0, bands: int = 1
+) -> list[Stage]:
     """The levels of a band of pictures of a size, finest first.
 
     Args:
         height: Of the pictures.
         width: Likewise.
         bit_depth: Of their samples.
+        distorted: How many there are beside the reference.
         limits: How many gain limits there are.
         looks: How many sums over the wavelet's bands are wanted.
         band: Which band of rows.
@@ -207,6 +215,9 @@ def stages(height: int, width: int, bit_depth: int, limits: int, looks: int, ban
         of_rows, of_reference_rows = _log2(height), _log2(bottom - top) if level else max(0, _log2(area) - 20)
         of_cubes = [math.ceil(math.log2(width) - less) for less in arithmetic.row_shift]
         of_reference_cubes = _log2(right - left) if level else 0
+        neighbours = 2 * PARTS * limits
+        own = neighbours + (NEIGHBOURS + CENTRES) * looks
+        approximation = OWN + own * distorted
         plan = Plan(
             depth=bit_depth if level == 0 else 0,
             down=arithmetic.down,
@@ -225,8 +236,9 @@ def stages(height: int, width: int, bit_depth: int, limits: int, looks: int, ban
             bottom=part_windows[level][1],
             left=left,
             right=right,
-            approximation=PARTS + 2 * PARTS_ROWS * limits + (NEIGHBOURS + CENTRES) * looks,
-            neighbours=PARTS + 2 * PARTS_ROWS * limits,
+            neighbours=neighbours,
+            own=own,
+            approximation=approximation,
             rows=of_rows,
             reference_square=arithmetic.reference_shift,
             reference_cubes=of_reference_cubes,
@@ -235,6 +247,7 @@ def stages(height: int, width: int, bit_depth: int, limits: int, looks: int, ban
         made.append(
             Stage(
                 plan,
+                (approximation + (1 + distorted) * height, -(-(width + 2 * MARGIN + WIDEST) // 16) * 16),
                 np.array([arithmetic.threshold_shift, arithmetic.square_shift, of_cubes], np.int64),
                 area,
                 1e-10 * (width * height) / (1920 * 1080),

@@ -10,7 +10,7 @@ Loops step over whole vectors, so rows have room up to the next multiple of ``BL
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
@@ -244,6 +244,21 @@ def as_bytes(rows: NDArray[Any]) -> NDArray[np.uint8]:
     seen: NDArray[np.uint8] = np.ascontiguousarray(rows).view(np.uint8)
     seen.flags.writeable = False
     return seen
+
+
+def together(pictures: Sequence[NDArray[Any]], room: NDArray[Any], seen: slice) -> NDArray[np.uint8]:
+    """Pictures of one size as one array of bytes, (pictures, height, width).
+
+    Args:
+        pictures: They; one alone is taken as it is.
+        room: Where several are copied to, (pictures, height, width).
+        seen: Which rows of them are wanted.
+    """
+    if len(pictures) == 1:
+        return as_bytes(pictures[0][None])
+    for own, picture in zip(room, pictures, strict=True):
+        own[seen] = picture[seen]
+    return as_bytes(room)
 
 
 def aligned(shape: tuple[int, ...], kind: Any) -> NDArray[Any]:

@@ -166,11 +166,11 @@ def half(bits: Any) -> Any:
 
 
 class Block(NamedTuple):
-    """What a loop reads or writes from one place on."""
+    """What a loop reads or writes from one row on."""
 
     rows: int = 1
     columns: int = 1
-    """How many neighbours are read of each row, the later ones to the right of the earlier."""
+    """How many neighbours are read of each row, from left to right, each number's own place being the middle."""
 
 
 Body = Callable[..., Any]
@@ -179,9 +179,10 @@ that is written; where something is added up, takes first a function that sets i
 such numbers and of int64 to add up, as parts of the kind of ``sizes_of``."""
 
 Loop = Callable[..., Any]
-"""Takes the room, how many numbers, where something is added up how many of these come before the first that is added, the
-place of each block that is read and of each that is written, and numbers that are the same for all. Gives the sum. Compiled
-kernels read and write up to ``WIDTH`` - 1 numbers more, but don't add them, and read fastest from multiples of ``WIDTH``."""
+"""Takes the room, the first column, how many numbers, where something is added up how many of these come before the first
+that is added, the first row of each block that is read and of each that is written, and numbers that are the same for all.
+Gives the sum. Compiled kernels read and write up to ``WIDTH`` - 1 numbers more, but don't add them, and read fastest from
+columns that are multiples of ``WIDTH``."""
 
 KINDS: dict[Any, Any] = {I32: np.int32, I64: np.int64, F64: np.float64}
 
@@ -202,46 +203,49 @@ def loop(
     blocks = [*reads, *writes]
     arguments = [
         "room",
+        "column",
         "count",
-        *["first"] * sums,
-        *(f"at_{k}" for k in range(len(blocks))),
+        *["skipped"] * sums,
+        *(f"row_{k}" for k in range(len(blocks))),
         *map("n_{}".format, range(len(numbers))),
     ]
 
     def plain(*given: Any) -> int:
-        (room, count), first = given[:2], given[2] if sums else 0
-        places, same = given[2 + sums : 2 + sums + len(blocks)], given[2 + sums + len(blocks) :]
-        flat, stride = room.reshape(-1), room.shape[1]
+        (room, column, count), skipped = given[:3], given[3] if sums else 0
+        rows, same = given[3 + sums : 3 + sums + len(blocks)], given[3 + sums + len(blocks) :]
         taken = [
-            flat[place + row * stride + column :][:count]
-            for block, place in zip(reads, places, strict=False)
+            room[first + row, column + beside :][:count]
+            for block, first in zip(reads, rows, strict=False)
             for row in range(block.rows)
-            for column in range(block.columns)
+            for beside in _beside(block)
         ]
         taken += [KINDS[kind](number) for kind, number in zip(numbers, same, strict=True)]
-        made, added = body(lambda of: np.where(np.arange(count) < first, 0, of), *taken) if sums else (body(*taken), [])
+        made, added = body(lambda of: np.where(np.arange(count) < skipped, 0, of), *taken) if sums else (body(*taken), [])
         left = iter(made)
-        for block, place in zip(writes, places[len(reads) :], strict=True):
+        for block, first in zip(writes, rows[len(reads) :], strict=True):
             for row in range(block.rows):
-                flat[place + row * stride :][:count] = next(left)
+                room[first + row, column:][:count] = next(left)
         return sum(int(part.sum(dtype=np.int64)) for part in added)
 
-    def emit(builder: ir.IRBuilder, room: Room, count: Number, *given: Any) -> ir.Value:
-        first = given[0] if sums else Number(builder, ir.Constant(I64, 0))
-        places, stride = given[int(sums) :], room.sizes[1]
-        rows = [[place + stride * row for row in range(block.rows)] for block, place in zip(blocks, places, strict=False)]
-        same = [_everywhere(builder, kind, number) for kind, number in zip(numbers, places[len(blocks) :], strict=True)]
+    def emit(builder: ir.IRBuilder, room: Room, column: Number, count: Number, *given: Any) -> ir.Value:
+        skipped = given[0] if sums else Number(builder, ir.Constant(I64, 0))
+        firsts, numbers_given = given[int(sums) :][: len(blocks)], given[int(sums) + len(blocks) :]
+        rows = [
+            [(first + row) * room.sizes[1] + column for row in range(block.rows)]
+            for block, first in zip(blocks, firsts, strict=True)
+        ]
+        same = [_everywhere(builder, kind, number) for kind, number in zip(numbers, numbers_given, strict=True)]
         # What comes before the first that is added is, without a sign, beyond the last.
-        order = builder.sub(ir.Constant(ROW, list(range(WIDTH))), _splat(first))
+        order = builder.sub(ir.Constant(ROW, list(range(WIDTH))), _splat(skipped))
         total = cgutils.alloca_once_value(builder, ir.Constant(PARTS, [0] * PARTS.count))  # type: ignore[no-untyped-call]
         with each(builder, count, WIDTH) as at:
             taken = [
-                Lanes(builder, room.load_vector(place + at + column, WIDTH))
-                for block, starts in zip(reads, rows, strict=False)
-                for place in starts
-                for column in range(block.columns)
+                Lanes(builder, room.load_vector(place + at + beside, WIDTH))
+                for block, places in zip(reads, rows, strict=False)
+                for place in places
+                for beside in _beside(block)
             ]
-            inside = Lanes(builder, builder.icmp_unsigned("<", builder.add(order, _splat(at)), _splat(count - first)))
+            inside = Lanes(builder, builder.icmp_unsigned("<", builder.add(order, _splat(at)), _splat(count - skipped)))
             made, added = body(partial(where, inside, other=0), *taken, *same) if sums else (body(*taken, *same), [])
             for place, out in zip(chain(*rows[len(reads) :]), made, strict=True):
                 room.store_vector(place + at, out.value)
@@ -252,6 +256,11 @@ def loop(
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     plain.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in arguments])  # type: ignore[attr-defined]
     return written_by(emit, types.int64)(plain)
+
+
+def _beside(block: Block) -> range:
+    """Where the neighbours are that are read of a row."""
+    return range(-(block.columns // 2), block.columns - block.columns // 2)
 
 
 def _splat(number: Number) -> ir.Value:

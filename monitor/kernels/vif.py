@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from monitor.kernels.compiler import kernel
 from monitor.kernels.fir import Places, Taps, mirrored, tap_pairs
 from monitor.kernels.information import OTHERS, ROWS, add_distorted, add_reference
-from monitor.kernels.instructions import BLOCK, aligned, as_bytes
+from monitor.kernels.instructions import BLOCK, aligned, as_bytes, together
 from monitor.kernels.rooms import Rooms
 from monitor.kernels.vif_rows import (
     PARTS,
@@ -300,13 +300,9 @@ def _measured(
     shapes = [tuple(side >> scale for side in reference.shape) for scale in range(SCALES)]
     counted, made = _rows([height for height, _ in shapes], band, bands)
     totals = np.zeros((SCALES, 1 + len(distorted), OTHERS + 1 + len(limits)), np.int64)
-    beside = distorted[0][None]
-    if len(distorted) > 1:
-        beside, reach = room.beside, REACH[0]
-        seen = slice(max(2 * min(counted[0][0], made[0][0]) - reach, 0), 2 * max(counted[0][1], made[0][1]) + 2 * reach)
-        for own, picture in zip(beside, distorted, strict=True):
-            own[seen] = picture[seen]
-    pictures = as_bytes(reference), as_bytes(beside)
+    first, last = min(counted[0][0], made[0][0]), max(counted[0][1], made[0][1])
+    seen = slice(max(2 * first - REACH[0], 0), 2 * (last + REACH[0]))
+    pictures = as_bytes(reference), together(distorted, room.beside, seen)
     for number, (scale, (height, width)) in enumerate(zip(room.scales, shapes, strict=True)):
         _scale(
             *pictures,

@@ -79,7 +79,9 @@ def _sums(builder: ir.IRBuilder, four: Sequence[ir.Value], shift: Number) -> lis
 
 def _emit_down(
     builder: ir.IRBuilder,
-    source: Room,
+    reference: Room,
+    distorted: Room,
+    picture: Number,
     room: Room,
     line: Number,
     row: Number,
@@ -88,9 +90,11 @@ def _emit_down(
     depth: Number,
     shift: Number,
 ) -> None:
-    height, size = source.sizes
+    height, size = reference.sizes
+    start = builder.select(picture.at_least(1), distorted.row(picture - 1).start, reference.start)
+    source = Room(builder, start, reference.sizes)
     seen = [source.row(_edge((row << 1) + k, height)) for k in range(-1, 3)]
-    lines = [Room(builder, room.place(line + room.sizes[1] * rows), ()) for rows in (0, HIGH_LINE)]
+    lines = [room.row(line + rows) for rows in (0, HIGH_LINE)]
 
     def coefficients(element: ir.IntType) -> None:
         with each(builder, begin + count, WIDTH, begin) as at:
@@ -130,7 +134,9 @@ def _emit_down(
 
 @written_by(_emit_down)
 def down(
-    source: NDArray[np.uint8],
+    reference: NDArray[np.uint8],
+    distorted: NDArray[np.uint8],
+    picture: int,
     room: NDArray[np.int32],
     line: int,
     row: int,
@@ -142,9 +148,11 @@ def down(
     """Vertical pass of one row.
 
     Args:
-        source: Bytes of the rows to pass: samples, or a room's rows, which begin ``MARGIN`` numbers before the first.
+        reference: Bytes of the reference's rows: samples, or a room's rows, which begin ``MARGIN`` numbers before the first.
+        distorted: Likewise, of each distorted picture.
+        picture: Which to pass: 0 is the reference, 1 the first distorted one.
         room: Where the passed rows go, low and high.
-        line: The place of the former in it, the latter is ``HIGH_LINE`` rows further. Number 0 comes to place 1.
+        line: The row of the former in it, the latter is ``HIGH_LINE`` rows further. Number 0 comes to place 1.
         row: Which output row.
         begin: The first column.
         count: Columns, up to the width. Of samples (16 at least), whole vectors are written, but none beyond the width.
@@ -152,13 +160,18 @@ def down(
         shift: Of the sums.
     """
     kind: type[Any] = np.int16 if depth else np.int32
-    picture = source.view((np.uint16 if depth > 8 else np.uint8) if depth else np.int32)
+    rows = (distorted[picture - 1] if picture else reference).view(
+        (np.uint16 if depth > 8 else np.uint8) if depth else np.int32
+    )
     first, added = (begin, -(LOW_SUM << (depth - 1))) if depth else (MARGIN + begin, 0)
-    seen = [picture[edge(2 * row + k, source.shape[0])][first : first + count].astype(np.int64) for k in range(-1, 3)]
-    lines = room.reshape(-1)[line:].view(kind)
+    seen = [rows[edge(2 * row + k, len(rows))][first : first + count].astype(np.int64) for k in range(-1, 3)]
     for number, sums in enumerate(_filtered(seen, shift, added)):
-        at = number * HIGH_LINE * room.shape[1] * 4 // lines.itemsize + 1 + begin
-        lines[at : at + count] = sums.astype(kind)
+        _line(room, line + number * HIGH_LINE, kind)[1 + begin :][:count] = sums.astype(kind)
+
+
+def _line(room: NDArray[np.int32], row: int, kind: type[Any]) -> NDArray[Any]:
+    """A passed row, which takes up to ``HIGH_LINE`` rows of the room."""
+    return room[row : row + HIGH_LINE].reshape(-1).view(kind)
 
 
 def _filtered(rows: Sequence[Any], shift: int, added: int = 0) -> list[Any]:
@@ -180,9 +193,8 @@ def _emit_across(
     depth: Number,
     shift: Number,
 ) -> None:
-    stride = room.sizes[1]
-    lines = [Room(builder, room.place(line + stride * rows), ()) for rows in (0, HIGH_LINE)]
-    outs = (low, bands + stride), (bands, bands + stride * 2)
+    lines = [room.row(line + rows) for rows in (0, HIGH_LINE)]
+    outs = [[room.row(row) for row in rows] for rows in ((low, bands + 1), (bands, bands + 2))]
 
     def extend(element: ir.IntType) -> None:
         for of_line in lines:
@@ -200,7 +212,7 @@ def _emit_across(
                     pairs = builder.bitcast(numbers.load_vector((at << 1) + k, 2 * WIDTH), wide)
                     four += [builder.ashr(builder.shl(pairs, bits), bits), builder.ashr(pairs, bits)]
                 for out, sums in zip(both, _sums(builder, four, shift), strict=True):
-                    room.store_vector(out + at, sums)
+                    out.store_vector(at + MARGIN, sums)
 
     def samples() -> None:
         bits = splat(builder, shift.as_int(I32), LANES)
@@ -208,7 +220,7 @@ def _emit_across(
             for numbers, both in zip(lines, outs, strict=True):
                 pairs = [numbers.of_kind(I16).load_vector((at << 1) + k, 2 * LANES) for k in (0, 2)]
                 for out, sums in zip(both, _pair_sums(builder, pairs, [_half(shift)] * 2), strict=True):
-                    room.store_vector(out + at, builder.ashr(sums, bits))
+                    out.store_vector(at + MARGIN, builder.ashr(sums, bits))
 
     with builder.if_else(depth.at_least(1)) as (of_samples, otherwise):
         with of_samples:
@@ -236,7 +248,7 @@ def across(
     Args:
         room: Where they are, and where the bands go.
         line: As for ``down``.
-        low: The place of number 0 of the approximation.
+        low: The row of the approximation.
         bands: That of the band h; v and d are in the rows below.
         width: Of the passed rows.
         begin: The first column of the bands.
@@ -244,11 +256,10 @@ def across(
         depth: As for ``down``.
         shift: Of the sums.
     """
-    flat, stride = room.reshape(-1), room.shape[1]
-    for number, outs in enumerate(((low, bands + stride), (bands, bands + 2 * stride))):
-        numbers = flat[line + number * HIGH_LINE * stride :].view(np.int16 if depth else np.int32)
+    for number, outs in enumerate(((low, bands + 1), (bands, bands + 2))):
+        numbers = _line(room, line + number * HIGH_LINE, np.int16 if depth else np.int32)
         for place in (-1, width, width + 1):
             numbers[1 + place] = numbers[1 + edge(place, width)]
         seen = [numbers[2 * begin + k :][: 2 * count : 2].astype(np.int64) for k in range(4)]
         for out, sums in zip(outs, _filtered(seen, shift), strict=True):
-            flat[out + begin :][:count] = sums.astype(np.int32)
+            room[out, MARGIN + begin :][:count] = sums.astype(np.int32)

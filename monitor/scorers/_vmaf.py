@@ -17,7 +17,7 @@ from monitor.scorers._memory import PlaneMemory
 from monitor.types import Frame, FramePair, Plane, VideoFormat
 
 if TYPE_CHECKING:
-    from monitor.kernels.adm import Adm
+    from monitor.kernels.adm_pooling import Adm
     from monitor.kernels.speed_chroma import Chroma, Statistics
 
 NO_LIMIT = 100.0
@@ -122,15 +122,16 @@ def _measure_vif(
 def _adm_parts(features: VmafFeatures, pair: FramePair, views: tuple[View, ...]) -> Sequence[Callable[[], Any]]:
     from monitor.kernels.adm import adm_bands
 
-    lumas = pair.distorted.luma, pair.reference.luma
-    bands = adm_bands(*lumas, pair.format.bit_depth, views, features.bands, features.rooms)
-    return features.remembered(("adm", views), lumas, bands)
+    *distorted, reference = planes = _lumas_of_company(pair)
+    bands = adm_bands(distorted, reference, pair.format.bit_depth, views, features.bands, features.rooms)
+    return features.remembered(("adm", views), planes, bands)
 
 
-def _measure_adm(features: VmafFeatures, pair: FramePair, views: tuple[View, ...]) -> Sequence[Adm]:
+def _measure_adm(features: VmafFeatures, pair: FramePair, views: tuple[View, ...]) -> Sequence[Sequence[Adm]]:
     from monitor.kernels.adm import summed
 
-    return summed([part() for part in _adm_parts(features, pair, views)], views)
+    of_pictures = summed([part() for part in _adm_parts(features, pair, views)])
+    return list(zip(*of_pictures, strict=True))
 
 
 def _measure_cambi(features: VmafFeatures, pair: FramePair, settings: tuple[CambiSettings, ...]) -> Sequence[float]:
@@ -154,13 +155,9 @@ def _measure_speed(features: VmafFeatures, pair: FramePair, settings: tuple[Spee
     return found
 
 
-def _lumas(pair: FramePair) -> tuple[Plane, ...]:
-    return pair.distorted.luma, pair.reference.luma
-
-
 KINDS: Mapping[str, Kind] = MappingProxyType({
     "vif": Kind(_lumas_of_company, _measure_vif, parts=_vif_parts, of_company=True),
-    "adm": Kind(_lumas, _measure_adm, parts=_adm_parts),
+    "adm": Kind(_lumas_of_company, _measure_adm, parts=_adm_parts, of_company=True),
     "cambi": Kind(lambda pair: (pair.distorted.luma,), _measure_cambi, together=False),
     "speed": Kind(lambda pair: (*pair.distorted.planes[1:], *pair.reference.planes[1:]), _measure_speed, together=False),
 })  # fmt: skip

@@ -15,7 +15,7 @@ from monitor.scorers._vmaf import MIN_SIDE, VmafFeatures
 from monitor.types import FramePair, VideoFormat
 
 if TYPE_CHECKING:
-    from monitor.kernels.adm import Adm
+    from monitor.kernels.adm_pooling import Adm
 
 WATSON: Final = 0
 BLEND: Final = 2

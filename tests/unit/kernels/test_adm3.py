@@ -57,11 +57,22 @@ def test_views_do_not_meet(drawn: tuple[int, list[Any]]) -> None:
 @given(st.integers(33, 700), st.integers(33, 60), st.integers(2, 5), st.integers(0, 2**32))
 def test_adm_is_the_same_in_bands(height: int, width: int, bands: int, seed: int) -> None:
     reference, distorted = (plane_of("noise", height, width, 10, seed + k) for k in range(2))
-    parts = adm_bands(distorted, reference, 10, VIEWS[:2], bands, Rooms())
+    parts = adm_bands([distorted], reference, 10, VIEWS[:2], bands, Rooms())
     assert len(parts) == max(1, min(bands, height // SMALLEST_BAND))
     expected = adm(distorted, reference, 10, VIEWS[:2])
     for _ in range(2):
-        assert summed([part() for part in reversed(parts)], VIEWS[:2]) == expected
+        assert summed([part() for part in reversed(parts)]) == [expected]
+
+
+@settings(max_examples=10, deadline=None)
+@given(planes(count=4, smallest=33, largest=300), st.integers(1, 2), st.integers(1, len(VIEWS)))
+def test_adm_of_pictures_beside_one_reference_is_that_of_each(drawn: tuple[int, list[Any]], bands: int, views: int) -> None:
+    depth, (reference, *distorted) = drawn
+    rooms, seen = Rooms(), VIEWS[:views]
+    alone = [adm(each, reference, depth, seen) for each in distorted]
+    for count in (3, 1, 2, 3):
+        parts = adm_bands(distorted[:count], reference, depth, seen, bands, rooms)
+        assert summed([part() for part in parts]) == alone[:count]
 
 
 def test_a_view_from_afar_shows_less() -> None:
@@ -107,16 +118,15 @@ def test_working_room_may_have_been_used_before() -> None:
 
 @kernel()
 def _separated(room: Any, count: int, limit: float, way: int) -> int:
-    size = 3 * room.shape[1]
-    kept, added, whole, most = 2 * size, 3 * size, int(limit), min((1 << 31) // int(limit) + 1, (1 << 31) - 1)
+    whole, most = int(limit), min((1 << 31) // int(limit) + 1, (1 << 31) - 1)
     if way == 0:
-        separate_by_parts(room, count, 0, size, kept, added, limit)
+        separate_by_parts(room, 0, count, 0, 3, 6, 9, limit)
     if way == 1:
-        separate(room, count, 0, size, kept, added, whole, most)
+        separate(room, 0, count, 0, 3, 6, 9, whole, most)
     if way == 2:
-        return separate_first(room, count, 0, 0, size, kept, added, whole)  # type: ignore[no-any-return]
+        return separate_first(room, 0, count, 0, 0, 3, 6, 9, whole)  # type: ignore[no-any-return]
     if way == 3:
-        return separate_first_closely(room, count, 0, 0, size, kept, added)  # type: ignore[no-any-return]
+        return separate_first_closely(room, 0, count, 0, 0, 3, 6, 9)  # type: ignore[no-any-return]
     return 0
 
 

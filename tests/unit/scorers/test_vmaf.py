@@ -263,14 +263,16 @@ def test_pairs_of_one_reference_frame_are_measured_in_one_pass(
         [replace(pair, company=tuple(other.distorted for other in moment)) for pair in moment]
         for moment in zip(*encodes, strict=True)
     ]
-    passes: list[int] = []
-    original = vif_kernel.vif_bands
+    passes: list[tuple[str, int]] = []
+
+    def counted(name: str, original: Any) -> Any:
+        return lambda *arguments: (passes.append((name, len(arguments[0]))), original(*arguments))[1]
+
     together = scorers.create_all([("vmaf", {}) for _ in encodes])
     for scorer in together:
         scorer.prepare(pairs[0].format)
-    monkeypatch.setattr(
-        vif_kernel, "vif_bands", lambda *arguments: (passes.append(len(arguments[0])), original(*arguments))[1]
-    )
+    for module, name in ((vif_kernel, "vif_bands"), (adm_kernel, "adm_bands")):
+        monkeypatch.setattr(module, name, counted(name, getattr(module, name)))
     with ThreadPoolExecutor(2) as threads:
         for moment in acquainted:
             tasks = [task for scorer, pair in zip(together, moment, strict=True) for task in scorer.tasks(pair)]
@@ -278,7 +280,7 @@ def test_pairs_of_one_reference_frame_are_measured_in_one_pass(
     found = [values_of(scorer, list(encode)) for scorer, encode in zip(together, zip(*acquainted, strict=True), strict=True)]
     assert found == alone
     assert alone[0] == alone[2] != alone[1]
-    assert set(passes) == {len(encodes)}
+    assert set(passes) == {("vif_bands", len(encodes)), ("adm_bands", len(encodes))}
 
 
 def turned(plane: Any) -> Any:
