@@ -100,9 +100,9 @@ class _Contents:
         self._main = main_feature(self.files)
         self._pooled = [Pooled(scores.result) for scores in self.files]
         self._names = labels([scores.path for scores in self.files])
-        first = printable(Path(self.files[0].path).name) if len(self.files) == 1 else f"{len(self.files)} encodes"
+        first = Path(printable(self.files[0].path)).name if len(self.files) == 1 else f"{len(self.files)} encodes"
         reference = self.files[0].reference
-        self.title = f"{first} beside {printable(Path(reference).name)}" if reference is not None else first
+        self.title = f"{first} beside {Path(printable(reference)).name}" if reference is not None else first
 
     def shown(self) -> Mapping[str, object]:
         """What the template spells out."""

@@ -18,6 +18,7 @@ import numpy as np
 
 from monitor.scorers import feature
 from monitor.scorers.psnr import psnr
+from monitor.sources.addresses import without_secrets
 
 if TYPE_CHECKING:
     from monitor.types import VideoFormat
@@ -54,8 +55,8 @@ def _document(log: FrameLog) -> dict[str, object]:
     return {
         **found,
         "global": {name: _statistics(rows) for name, rows in found.items()},
-        "input_file_dist": log.scores.path,
-        "input_file_ref": log.scores.reference,
+        "input_file_dist": without_secrets(log.scores.path),
+        "input_file_ref": None if log.scores.reference is None else without_secrets(log.scores.reference),
         **{key: facts[key] for key in ("models", "sync", "valid", "flags", "warnings") if key in facts},
     }
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from monitor.aggregation import pools as pool_values
 from monitor.scorers import feature
 from monitor.scorers.psnr import psnr
+from monitor.sources.addresses import without_secrets
 from monitor.types import POOLS, json_number
 from pipelines.pooling import Pooled
 
@@ -103,12 +104,12 @@ class FrameLog:
         """Files, models, pairing and validity: what libvmaf's logs do not have."""
         scores = self.scores
         return {
-            "distorted": scores.path,
-            **({"reference": scores.reference} if scores.reference is not None else {}),
+            "distorted": without_secrets(scores.path),
+            **({"reference": without_secrets(scores.reference)} if scores.reference is not None else {}),
             "frame_rate": json_number(scores.result.segment.frame_rate),
             "models": {score.feature: score.model for score in scores.result.scores},
             **({"sync": asdict(scores.sync)} if scores.sync is not None else {}),
             "valid": scores.valid,
             "flags": list(dict.fromkeys(flag.name for flag in scores.flags)),
-            "warnings": list(scores.warnings),
+            "warnings": [without_secrets(warning) for warning in scores.warnings],
         }

@@ -16,7 +16,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from xml.sax.saxutils import quoteattr
 
 from monitor import __version__
+from monitor.sources.addresses import without_secrets
 from pipelines.frame_log import FrameLog
+from pipelines.wording import printable
 
 VERSION = f"vqmon {__version__}"
 
@@ -122,7 +124,7 @@ def _xml_lines(log: FrameLog) -> Iterator[str]:
         yield f"  {_element('sync', {key: str(value) for key, value in sync.items() if value is not None})}"
     yield f"  {_element('validity', {'valid': 'true' if log.scores.valid else 'false'})}"
     for flag in log.scores.flags:
-        yield f"  {_element('flag', {'name': flag.name, 'detail': flag.detail})}"
+        yield f"  {_element('flag', {'name': flag.name, 'detail': without_secrets(flag.detail)})}"
     yield "</VMAF>"
 
 
@@ -146,6 +148,6 @@ def as_csv(logs: Sequence[FrameLog]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*(["File"] if several else []), "Frame", *features, ""])
     for log in logs:
-        path = [log.scores.path.encode(errors="replace").decode()] if several else []
+        path = [printable(log.scores.path)] if several else []
         writer.writerows([*path, index, *(_text(values.get(name)) for name in features), ""] for index, values in log.frames)
     return text.getvalue()

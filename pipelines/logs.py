@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 
+from monitor.sources.addresses import without_secrets
+
 
 def complain(message: str) -> None:
-    """One line on standard error for the person at the terminal."""
-    print(f"vqmon: {' '.join(message.split())}", file=sys.stderr)  # noqa: T201
+    """One line on standard error for the person at the terminal, with addresses as they may be shown."""
+    print(f"vqmon: {' '.join(without_secrets(message).split())}", file=sys.stderr)  # noqa: T201
 
 
 def configure_logging(*, verbose: bool) -> None:

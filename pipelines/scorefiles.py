@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from monitor.sources.addresses import without_secrets
 from monitor.types import json_number
 from pipelines.fqm_layout import as_fqm_json
 from pipelines.frame_log import FrameLog
@@ -26,7 +27,7 @@ def _ndjson_lines(log: FrameLog) -> Iterator[dict[str, object]]:
         metrics = {name: json_number(value) for name, value in values.items()}
         yield {
             "type": "frame",
-            "file": log.scores.path,
+            "file": without_secrets(log.scores.path),
             "frameNum": index,
             "pts": round(times[index], 6),
             "metrics": metrics,
@@ -34,7 +35,7 @@ def _ndjson_lines(log: FrameLog) -> Iterator[dict[str, object]]:
     rate = log.frames_per_second
     yield {
         "type": "pooled",
-        "file": log.scores.path,
+        "file": without_secrets(log.scores.path),
         "pooled_metrics": {
             name: {**{pool: json_number(value) for pool, value in log.pooled(name).items()}, **log.coverage(name)}
             for name in log.features

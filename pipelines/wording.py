@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from monitor.sources.addresses import without_secrets
+
 if TYPE_CHECKING:
     from fractions import Fraction
 
@@ -19,7 +21,7 @@ LONGEST_LABEL = 28
 
 def labels(paths: Sequence[str]) -> list[str]:
     """What each of several files is called in the rows: its name, or a number where names are long or the same."""
-    names = [printable(Path(path).name or path) for path in paths]
+    names = [printable(Path(without_secrets(path)).name or path) for path in paths]
     if len(set(names)) == len(names) and max(len(name) for name in names) <= LONGEST_LABEL:
         return names
     return [f"#{number}" for number in range(1, len(paths) + 1)] if len(paths) > 1 else names
@@ -92,5 +94,8 @@ def moment(pts: Fraction) -> str:
 
 
 def printable(text: str) -> str:
-    """``text`` as any terminal can take it: bytes of a file name that are no UTF-8 become question marks."""
-    return text.encode(errors="replace").decode()
+    """``text`` as any terminal can take it and any person may see it.
+
+    Bytes of a file name that are no UTF-8 become question marks; addresses lose their credentials and queries.
+    """
+    return without_secrets(text).encode(errors="replace").decode()

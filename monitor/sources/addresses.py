@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit, urlunsplit
+
+_ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://\S*?(?=[.,:;)'\"]*(?:\s|$))")
+"""An address in a text, without the punctuation after it."""
 
 
 def redacted(url: str) -> str:
@@ -16,3 +20,8 @@ def redacted(url: str) -> str:
     if ":" in host:
         host = f"[{host}]"
     return urlunsplit((parts.scheme, host + port, parts.path, "", ""))
+
+
+def without_secrets(text: str) -> str:
+    """``text`` whose addresses are all ``redacted``; paths stay as they are."""
+    return _ADDRESS.sub(lambda found: redacted(found[0]), text) if "://" in text else text

@@ -124,6 +124,16 @@ def test_json_says_how_the_files_were_laid_beside_each_other_and_whether_that_sp
     }
 
 
+@pytest.mark.parametrize("output_format", FORMATS)
+def test_addresses_are_written_without_their_secrets(output_format: str) -> None:
+    first, second = "http://user:hush@h/a.mp4?token=hush", "http://user:hush@h/b.mp4?token=hush"
+    flag = Flag("vfr", f"{first}: 3 frames, of hush nothing")
+    files = [scores(path, reference=first, flags=[flag] if path == first else []) for path in (first, second)]
+    text = WRITERS[output_format](files)
+    assert "http://h/a.mp4" in text
+    assert text.replace("of hush nothing", "").count("hush") == 0
+
+
 def test_json_of_a_file_alone_names_no_reference() -> None:
     assert "reference" not in parsed(WRITERS["json"]([scores(reference=None)]))
 

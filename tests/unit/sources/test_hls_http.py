@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from monitor.errors import BadMedia, ConfigError, SourceError, SourceUnavailable
-from monitor.sources.addresses import redacted
+from monitor.sources.addresses import redacted, without_secrets
 from monitor.sources.http import ByteRange, Fetcher, FetchError, first_bytes
 from tests.unit.sources.origin import Origin, Reply, gzipped, redirect
 
@@ -157,6 +157,20 @@ def test_errors_show_no_secret(origin: Origin, fetcher: Fetcher) -> None:
 )
 def test_redacted(url: str, shown: str) -> None:
     assert redacted(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://u:p@h/a.mp4?t=1: 3 frames are missing", "http://h/a.mp4: 3 frames are missing"),
+        ("can't show http://h/a?t=1, nor RTSP://u:p@h:554/b#c.", "can't show http://h/a, nor rtsp://h:554/b."),
+        ("(http://u:p@h/a?t=1)", "(http://h/a)"),
+        ("name?with=marks@sign.mp4: fine", "name?with=marks@sign.mp4: fine"),
+        ("https://h/a%20b.mp4?sig=a:b", "https://h/a%20b.mp4"),
+    ],
+)
+def test_texts_without_secrets(text: str, shown: str) -> None:
+    assert without_secrets(text) == shown
 
 
 # ---- a first look
