@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 import av.error
 
+from monitor.errors import SourceError
 from monitor.sampling import Every
 from monitor.sources.decoding import SegmentDecoding, announced_duration, nominal_rate, stream_span, stream_start
 
@@ -147,10 +148,16 @@ class SeekingReader:
             return
         # decoding times, by which some containers seek, begin before the first frame is shown
         target = moment + self._origin - (STEP_BACK_SECONDS if moment == 0 else 0)
-        try:
-            self._container.seek(round(target / self._time_base), stream=self._stream)
-        except av.error.FFmpegError:  # outside of what the index knows
-            self._container.seek(round(self._origin / self._time_base), stream=self._stream)
+        for sought in (target, self._origin):  # the second where the first is outside of what the index knows
+            try:
+                self._container.seek(round(sought / self._time_base), stream=self._stream)
+            except av.error.FFmpegError as error:
+                refused = error
+            else:
+                return
+        raise SourceError(
+            f"{self._label} can't be read from another place than its start, as a pipe can't; copy it to a file first"
+        ) from refused
 
     def _open(self) -> None:
         self._container, self._stream = self._open_file()

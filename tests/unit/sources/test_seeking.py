@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import threading
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -72,6 +75,26 @@ def test_a_damaged_tail_ends_it(tmp_path: Path) -> None:
     path.write_bytes(data[: len(data) * 3 // 4])
     with FileSegment(str(path), START, "film").seeking() as reader:
         assert FRAMES // 2 < len(list(reader.frames(Fraction(0)))) < FRAMES
+
+
+def test_a_pipe_has_but_one_beginning() -> None:
+    media = 50 * x264(FRAMES, container="mpegts", gop=GOP, b_frames=2)  # more than FFmpeg keeps of what it has read
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with contextlib.suppress(BrokenPipeError), os.fdopen(writing, "wb") as pipe:
+            pipe.write(media)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with FileSegment(f"/dev/fd/{reading}", START, "film").seeking() as reader:
+            list(islice(reader.frames(seconds(0)), 20))
+            with pytest.raises(SourceError, match="can't be read from another place than its start, as a pipe can't"):
+                reader.key_before(seconds(FRAMES))
+    finally:
+        os.close(reading)
+        writer.join()
 
 
 def test_what_can_not_be_read(tmp_path: Path) -> None:
