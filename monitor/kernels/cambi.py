@@ -14,7 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.kernels import flat_areas, run_counts
+from monitor.kernels import flat_areas, modes, run_counts
+from monitor.kernels.compiler import kernel
+from monitor.kernels.contrasts import Floats, add_up, append_contrasts, sum_of_largest
+from monitor.kernels.flat_areas import FILTER, REACH, Bytes, Rows, pitch
+from monitor.kernels.instructions import as_bytes
+from monitor.kernels.run_counts import Places, Starts
 from monitor.kernels.settings import CambiSettings
 from monitor.types import Plane
 
@@ -70,6 +75,81 @@ def _part(room: NDArray[Any], *shape: int) -> NDArray[Any]:
     return room.reshape(-1)[: math.prod(shape)].reshape(shape)
 
 
+@kernel()
+def _mark_flat(
+    source: Bytes,
+    depth: int,
+    dithered: int,
+    threshold: int,
+    width: int,
+    lines: Rows,
+    ring: Bytes,
+    columns: Bytes,
+    picture: Rows,
+    flat: Bytes,
+) -> None:
+    """Bring a picture to ten bits, without dither where there is any, and mark its flat areas."""
+    height = picture.shape[0]
+    for y in range(height + 2 + REACH):
+        if y < height:
+            flat_areas.load(lines, y & 1, source, y, width, depth)
+        row = y - 1
+        if row >= 0 and row < height:
+            lower = (row + 1) & 1 if dithered and y < height else row & 1
+            flat_areas.smooth(picture, row, lines, row & 1, lower, dithered, width)
+        row = y - 2
+        if row >= 0:
+            here, below = (row, row + 1) if row < height - 1 else (height - 1, height - 1)
+            is_inside = 1 if row < height else 0
+            flat_areas.count_equal(columns, ring, row % FILTER, picture, here, below, is_inside, width)
+        if row >= REACH:
+            flat_areas.mark(flat, row - REACH, columns, threshold, width)
+
+
+@kernel()
+def _find_contrasts(
+    picture: Rows,
+    step: int,
+    filtered: Rows,
+    marks: Bytes,
+    width: int,
+    lowest: int,
+    lines: Rows,
+    starts: Starts,
+    bins: Rows,
+    rows: Places,
+    counts: Rows,
+    shapes: Rows,
+    pad: int,
+    weights: Floats,
+    smallest_steps: Places,
+    contrasts: Floats,
+    found: Places,
+    sums: NDArray[np.float64],
+) -> None:
+    """Make the picture of a scale, and its marks, and find all contrasts in it."""
+    height = filtered.shape[0]
+    for y in range(height + 1 + pad):
+        if y < height:
+            modes.take(lines, picture, y * step, step, width)
+            modes.across(lines, y % modes.TAKEN, filtered, y, width)
+            if step == 2:
+                modes.halve(marks, y, width)
+        row = y - 1
+        if row >= 0 and row < height:
+            if row > 0 and y < height:
+                modes.down(filtered, row, lines, width)
+            run_counts.find_runs(lines, filtered, marks, row, lowest, smallest_steps.size, starts, bins, rows, width)
+        for leaving in range(2):
+            row = y - 1 - leaving * (2 * pad + 1)
+            if row >= 0 and row < height:
+                run_counts.count(counts, starts, bins, rows, row, shapes, leaving, 2 * pad)
+        row = y - 1 - pad
+        if row >= 0:
+            append_contrasts(contrasts, found, counts, starts, bins, rows, row, pad, weights, smallest_steps)
+    add_up(contrasts, found, sums)
+
+
 class Detector:
     """CAMBI of pictures of one size and depth: tables are made once, and room is used again. For one thread at a time.
 
@@ -86,84 +166,90 @@ class Detector:
         frame, (width, height) = (width, height), settings.encoded_size(width, height)
         if frame != (width, height):
             self._chosen = nearest(frame[1], height), nearest(frame[0], width)
-        up, down = max(10 - bit_depth, 0), max(bit_depth - 10, 0)
-        self._shifts = up, (1 << down) >> 1, down
+        self._size, self._depth = (width, height), bit_depth
         self._is_dithered = (settings.enc_bitdepth or bit_depth) < 10
         blocks = (width >> 6) * (height >> 6)
         self._flat_above = (49 + 3 * (max(blocks - 1, 0).bit_length() - 11) - 1) >> 1
         self._is_large = width * height >= SPEEDUPS.get(settings.cambi_high_res_speedup, math.inf)
         window = (settings.window_size * (width + height) // 375) >> 4
         self._pad = (((window + 1) >> 1 if self._is_large else window) | 1) >> 1
-        reach = 2 * self._pad
 
         self._lowest, self._smallest_steps = _allowed(settings)
         self._weights = np.concatenate([[0], WEIGHTS[: 1 << settings.max_log_contrast]]).astype(np.float32)
-        self._entering = run_counts.shapes(self._pad)
-        self._leaving = -self._entering
+        self._shapes = run_counts.shapes(self._pad)
 
-        self._picture, self._smooth = (np.empty((height, width), np.uint16) for _ in range(2))
-        self._flat = np.empty((height, width), np.uint8)
-        self._ring, self._columns = (
-            np.empty((flat_areas.FILTER, width), np.uint8),
-            np.empty(width + flat_areas.FILTER - 1, np.uint8),
-        )
+        self._picture, self._flat = np.zeros((height, pitch(width)), np.int16), np.zeros((height, pitch(width)), np.uint8)
+        self._lines = np.zeros((run_counts.LINES, flat_areas.LANES + pitch(width)), np.int16)
+        self._ring, self._columns = (np.zeros((rows, REACH + pitch(width)), np.uint8) for rows in (FILTER, 1))
         if self._is_large:
             width, height = -(-width // 2), -(-height // 2)
-        self._scaled = [np.empty(height * width, np.uint16) for _ in range(2)]
-        self._lines, self._line = np.empty(3 * width, np.uint16), np.empty(width, np.int16)
+        self._scaled = [np.zeros(height * pitch(width), np.int16) for _ in range(2)]
         self._starts, self._bins = np.empty(height * (width + 1), np.uint16), np.empty(height * (width + 1), np.int16)
-        self._rows = np.empty(height + 1, np.int64)
-        self._counts = np.empty(self._smallest_steps.size * (width + reach + run_counts.LANES), np.int16)
+        self._rows, self._found = np.zeros(height + 1, np.int64), np.empty(1, np.int64)
+        self._counts = np.empty(self._smallest_steps.size * self._columns_of(width), np.int16)
         self._contrasts = np.empty(height * width + run_counts.LANES, np.float32)
 
     def measure(self, luma: Plane) -> float:
         """CAMBI of one picture: 0 where no false contours are seen, annoying from about 5 on, at most ``cambi_max_val``."""
-        picture = self._ten_bit(luma)
-        flat_areas.find_flat(picture, self._flat_above, self._ring, self._columns, self._flat)
-        total, step = 0.0, 1
+        if self._chosen is not None:
+            luma = luma[self._chosen[0][:, None], self._chosen[1]]
+        (width, height), picture = self._size, self._picture
+        for counted in (self._ring, self._columns):
+            counted.fill(0)
+        _mark_flat(
+            as_bytes(luma),
+            self._depth,
+            int(self._is_dithered),
+            self._flat_above,
+            width,
+            self._lines,
+            self._ring,
+            self._columns[0],
+            picture,
+            self._flat,
+        )
+        total = 0.0
         for scale in range(SCALES):
-            stride = 2 if scale or self._is_large else 1
-            step *= stride
-            height, width = (-(-size // stride) for size in picture.shape)
-            filtered: NDArray[np.uint16] = _part(self._scaled[scale % 2], height, width)
-            flat_areas.take_modes(picture, stride, _part(self._lines, 3, width), filtered)
-            wanted = min(max(int(self._settings.topk * filtered.size), 1), filtered.size)
-            total += (16 >> scale) * run_counts.sum_of_largest(self._contrasts_of(filtered, step), wanted) / wanted
+            step = 2 if scale or self._is_large else 1
+            width, height = -(-width // step), -(-height // step)
+            filtered: Rows = _part(self._scaled[scale % 2], height, pitch(width))
+            total += (16 >> scale) * self._mean_contrast(picture, step, filtered, width)
             picture = filtered
         return min(total / (2 * self._pad + 1) ** 2, self._settings.cambi_max_val)
 
-    def _ten_bit(self, luma: Plane) -> Plane:
-        if self._chosen is not None:
-            luma = luma[self._chosen[0][:, None], self._chosen[1]]
-        up, half, down = self._shifts
-        if down or (up and not self._is_dithered):
-            flat_areas.ten_bits(luma, up, half, down, self._picture)
-            luma = self._picture
-        if self._is_dithered:
-            flat_areas.without_dither(luma, 0 if down else up, self._smooth)
-            luma = self._smooth
-        return luma
+    def _columns_of(self, width: int) -> int:
+        return width + 2 * self._pad + run_counts.LANES
 
-    def _contrasts_of(self, picture: NDArray[np.uint16], step: int) -> NDArray[np.float32]:
-        height, width = picture.shape
-        rows, values = self._rows[: height + 1], self._smallest_steps.size
-        run_counts.find_runs(
-            picture, self._flat, step, self._lowest, values, self._line[:width], self._starts, self._bins, rows
-        )
-        counts = _part(self._counts, values, width + 2 * self._pad + run_counts.LANES)
-        found = run_counts.scan(
-            counts,
+    def _mean_contrast(self, picture: Rows, step: int, filtered: Rows, width: int) -> float:
+        counts, sums = _part(self._counts, self._smallest_steps.size, self._columns_of(width)), np.empty(2)
+        for counted in (counts, self._found):
+            counted.fill(0)
+        _find_contrasts(
+            picture,
+            step,
+            filtered,
+            self._flat,
+            width,
+            self._lowest,
+            self._lines,
             self._starts,
             self._bins,
-            rows,
+            self._rows,
+            counts,
+            self._shapes,
             self._pad,
-            self._entering,
-            self._leaving,
             self._weights,
             self._smallest_steps,
             self._contrasts,
+            self._found,
+            sums,
         )
-        return self._contrasts[:found]
+        samples = len(filtered) * width
+        wanted = min(max(int(self._settings.topk * samples), 1), samples)
+        total = float(sums[0])
+        if sums[1] > wanted:
+            total = sum_of_largest(self._contrasts[: self._found[0]], wanted)
+        return total / wanted
 
 
 def _allowed(settings: CambiSettings) -> tuple[int, NDArray[np.int64]]:

@@ -1,115 +1,193 @@
-"""A picture made ready for CAMBI: at ten bits, without dither, its flat areas marked, and smaller and smaller.
+"""Rows of a picture made ready for CAMBI: at ten bits, without dither, and its flat areas marked.
+
+A row takes ``pitch`` numbers: loops step over whole vectors, and look one sample further.
 
 Source: libvmaf feature/cambi.c.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
+from operator import add
+from typing import Any
+
 import numpy as np
+from llvmlite import ir
 from numpy.typing import NDArray
 
-from monitor.kernels.compiler import kernel
-from monitor.types import Plane
+from monitor.kernels.instructions import I8, I16, Number, Room, each, written_by
+from monitor.kernels.rows import Lanes, byte_of, equal
+from monitor.kernels.samples import BYTE, emit_load_row
+from monitor.kernels.vectors import splat
 
 FILTER = 7
 """Side of the square that must be flat enough."""
+REACH = FILTER // 2
+
+LANES = 32
+"""Samples that are computed together."""
+
+TO_TEN = 6
+"""Bits that samples of 16 bits have more than ten."""
+
+Rows = NDArray[np.int16]
+Bytes = NDArray[np.uint8]
 
 
-@kernel()
-def ten_bits(source: Plane, up: int, half: int, down: int, out: NDArray[np.uint16]) -> None:
-    """Shift samples up, or down with ``half`` added first."""
-    for y in range(out.shape[0]):
-        line, to = source[y], out[y]
-        for x in range(np.uint64(to.size)):
-            to[x] = np.uint16(((np.uint32(line[x]) << np.uint32(up)) + np.uint32(half)) >> np.uint32(down))
+def pitch(width: int) -> int:
+    """Numbers that a row takes; every second one of up to this many may be taken in whole vectors."""
+    return -(-width // (2 * LANES)) * 2 * LANES + LANES
 
 
-@kernel()
-def without_dither(source: Plane, up: int, out: NDArray[np.uint16]) -> None:
-    """Mean of each sample and its neighbours on the right and below, after shifting them ``up`` to ten bits."""
-    height, width = out.shape
-    shift = np.uint16(up)
-    for y in range(height):
-        to = out[y]
-        line, below, line_right, below_right = (
-            source[y, : width - 1],
-            source[min(y + 1, height - 1), : width - 1],
-            source[y, 1:],
-            source[min(y + 1, height - 1), 1:],
-        )
-        for x in range(np.uint64(width - 1)):
-            total = np.uint16(np.uint16(line[x]) + np.uint16(line_right[x]))
-            total = np.uint16(total + np.uint16(np.uint16(below[x]) + np.uint16(below_right[x])))
-            to[x] = np.uint16(np.uint16(total << shift) >> np.uint16(2))
-        last = np.uint32(source[y, width - 1]) + np.uint32(source[min(y + 1, height - 1), width - 1])
-        to[width - 1] = np.uint16(np.uint32(last << np.uint32(up)) >> np.uint32(1))
-
-
-@kernel()
-def find_flat(
-    picture: Plane, threshold: int, ring: NDArray[np.uint8], columns: NDArray[np.uint8], flat: NDArray[np.uint8]
+def over(
+    builder: ir.IRBuilder, width: Number, body: Callable[..., Any], sources: Sequence[Room], outs: Sequence[Room]
 ) -> None:
-    """Mark samples with more than ``threshold`` of the 7x7 around them equal to their neighbours right and below."""
-    height, width = picture.shape
-    ring[:] = 0
-    columns[:] = 0
-    reach = FILTER // 2
-    for y in range(height + reach):
-        entering = ring[y % FILTER]
-        inner = columns[reach : reach + width]
-        if y < height:
-            line, below = picture[y], picture[min(y + 1, height - 1)]
-            for x in range(np.uint64(width - 1)):
-                equal = np.uint8((line[x] == line[x + np.uint64(1)]) & (line[x] == below[x]))
-                inner[x] = np.uint8(inner[x] + equal - entering[x])
-                entering[x] = equal
-            last = width - 1
-            equal = np.uint8(line[last] == below[last])
-            inner[last] = np.uint8(inner[last] + equal - entering[last])
-            entering[last] = equal
-        else:
-            for x in range(np.uint64(width)):
-                inner[x] = np.uint8(inner[x] - entering[x])
-        if y >= reach:
-            _sum_across(columns, np.uint8(threshold), flat[y - reach])
+    """Write a loop over rows: ``body`` takes numbers of each source and gives some for each of ``outs``."""
+    with each(builder, width, LANES) as at:
+        made = body(*[Lanes(builder, source.load_vector(at, LANES)) for source in sources])
+        for out, numbers in zip(outs, made, strict=True):
+            out.store_vector(at, numbers.value)
 
 
-@kernel(inner=True)
-def _sum_across(columns: NDArray[np.uint8], threshold: np.uint8, flat: NDArray[np.uint8]) -> None:
-    c0, c1, c2, c3, c4, c5, c6 = (columns[0:], columns[1:], columns[2:], columns[3:], columns[4:], columns[5:], columns[6:])
-    for x in range(np.uint64(flat.size)):
-        flat[x] = np.uint8(np.uint8(c0[x] + c1[x] + c2[x] + c3[x] + c4[x] + c5[x] + c6[x]) > threshold)
+def copy_last(builder: ir.IRBuilder, row: Room, width: Number) -> None:
+    """Write the repetition of a row's last sample behind it."""
+    builder.store(row.load(width - 1), row.place(width))
 
 
-@kernel(inner=True)
-def _mode(a: np.uint16, b: np.uint16, c: np.uint16) -> np.uint16:
-    """The value that occurs twice, else the smallest."""
-    least = min(min(a, b), c)
-    return a if (a == b) | (a == c) else (b if b == c else least)
+def _emit_load(
+    builder: ir.IRBuilder, lines: Room, line: Number, source: Room, row: Number, width: Number, depth: Number
+) -> None:
+    def at_ten_bits(samples: ir.Value) -> ir.Value:
+        def constant(number: int) -> ir.Value:
+            is_one = isinstance(samples.type, ir.IntType)
+            return ir.Constant(I16, number) if is_one else splat(builder, ir.Constant(I16, number), samples.type.count)
+
+        # Half is added after the shift: before, the sum might not fit 16 bits.
+        half = builder.and_(builder.lshr(samples, constant(TO_TEN - 1)), constant(1))
+        return builder.add(builder.lshr(samples, constant(TO_TEN)), half)
+
+    emit_load_row(builder, lines.row(line), source.row(row), width, depth, at_ten_bits)
+    copy_last(builder, lines.row(line), width)
 
 
-@kernel()
-def take_modes(picture: Plane, step: int, lines: NDArray[np.uint16], out: NDArray[np.uint16]) -> None:
-    """Take every ``step``-th sample of every ``step``-th row, then the mode of three across and of three down.
+@written_by(_emit_load, apart=True)
+def load(lines: Rows, line: int, source: Bytes, row: int, width: int, depth: int) -> None:
+    """A row's samples at ten bits, rounded, and the last one twice.
 
-    The first and the last row stay as they are.
+    Args:
+        lines: Where they go.
+        line: To which row.
+        source: The picture's bytes; samples have two each from 9 bits on.
+        row: Which row of it.
+        width: Samples in a row.
+        depth: Their bits.
     """
-    height, width = out.shape
-    stride = np.uint64(step)
-    for y in range(height):
-        source, taken, across = picture[y * step], out[y], lines[y % 3]
-        if step == 1:
-            for x in range(np.uint64(width)):
-                taken[x] = source[x]
-        else:
-            for x in range(np.uint64(width)):
-                taken[x] = source[stride * x]
-        across[0], across[width - 1] = taken[0], taken[width - 1]
-        if width > 2:
-            left, middle, right, inner = taken[: width - 2], taken[1 : width - 1], taken[2:], across[1 : width - 1]
-            for x in range(np.uint64(width - 2)):
-                inner[x] = _mode(left[x], middle[x], right[x])
-        if y >= 2:
-            above, level, below, row = lines[(y - 2) % 3], lines[(y - 1) % 3], across, out[y - 1]
-            for x in range(np.uint64(width)):
-                row[x] = _mode(above[x], level[x], below[x])
+    samples = source.view(np.uint16 if depth > BYTE else np.uint8)[row, :width].astype(np.int32) << (16 - depth)
+    lines[line, :width] = (samples + (1 << (TO_TEN - 1))) >> TO_TEN
+    lines[line, width] = lines[line, width - 1]
+
+
+def _mean(*four: Any) -> tuple[Any]:
+    return (reduce(add, four) >> 2,)
+
+
+def _emit_smooth(
+    builder: ir.IRBuilder,
+    picture: Room,
+    row: Number,
+    lines: Room,
+    upper: Number,
+    lower: Number,
+    right: Number,
+    width: Number,
+) -> None:
+    sources = [lines.row(line).after(shift) for line in (upper, lower) for shift in (0, right)]
+    over(builder, width, _mean, sources, [picture.row(row)])
+    copy_last(builder, picture.row(row), width)
+
+
+@written_by(_emit_smooth, apart=True)
+def smooth(picture: Rows, row: int, lines: Rows, upper: int, lower: int, right: int, width: int) -> None:
+    """Means of each sample and its neighbours on the right and below, and the last one twice.
+
+    Args:
+        picture: Where they go.
+        row: To which row.
+        lines: As written by ``load``.
+        upper: Which of them is the row.
+        lower: Which is the one below; the row itself where there is none.
+        right: 1; or 0 where a sample stands for its neighbour: if a row does, too, nothing is changed.
+        width: Samples in a row.
+    """
+    sources = [lines[line, shift : shift + width] for line in (upper, lower) for shift in (0, right)]
+    picture[row, :width] = _mean(*sources)[0]
+    picture[row, width] = picture[row, width - 1]
+
+
+def _moved(inside: Any, sample: Any, right: Any, under: Any, total: Any, leaving: Any) -> tuple[Any, Any]:
+    entering = byte_of(equal(sample, right) & equal(sample, under)) & inside
+    return total + entering - leaving, entering
+
+
+def _emit_count_equal(
+    builder: ir.IRBuilder,
+    columns: Room,
+    ring: Room,
+    slot: Number,
+    picture: Room,
+    row: Number,
+    below: Number,
+    inside: Number,
+    width: Number,
+) -> None:
+    here, sums, leaving = picture.row(row), columns.after(REACH), ring.row(slot)
+    body = partial(_moved, Lanes(builder, splat(builder, inside.as_int(I8), LANES)))
+    over(builder, width, body, [here, here.after(1), picture.row(below), sums, leaving], [sums, leaving])
+    for place in range(REACH):
+        builder.store(ir.Constant(I8, 0), sums.place(width + place))
+
+
+@written_by(_emit_count_equal, apart=True)
+def count_equal(
+    columns: Bytes, ring: Bytes, slot: int, picture: Rows, row: int, below: int, inside: int, width: int
+) -> None:
+    """Count in each column the samples of ``FILTER`` rows that are equal to their neighbours right and below.
+
+    Args:
+        columns: The counts, with ``REACH`` zeros on each side.
+        ring: What was counted of each row.
+        slot: Which of these leaves, and is replaced.
+        picture: As written by ``smooth``.
+        row: Which row enters.
+        below: Which is the one below; the row itself where there is none.
+        inside: 1; 0 for a row below the picture, of which nothing is counted.
+        width: Samples in a row.
+    """
+    here, sums = picture[row], columns[REACH : REACH + width]
+    sources = here[:width], here[1 : width + 1], picture[below, :width], sums, ring[slot, :width]
+    sums[:], ring[slot, :width] = _moved(np.uint8(inside), *sources)
+
+
+def _more(threshold: Any, *counts: Any) -> tuple[Any]:
+    return (byte_of(reduce(add, counts) > threshold),)
+
+
+def _emit_mark(builder: ir.IRBuilder, marks: Room, row: Number, columns: Room, threshold: Number, width: Number) -> None:
+    body = partial(_more, Lanes(builder, splat(builder, threshold.as_int(I8), LANES)))
+    over(builder, width, body, [columns.after(place) for place in range(FILTER)], [marks.row(row)])
+
+
+@written_by(_emit_mark, apart=True)
+def mark(marks: Bytes, row: int, columns: Bytes, threshold: int, width: int) -> None:
+    """Mark with 1 samples in the squares around which more than a number were counted.
+
+    Args:
+        marks: Where they go; 0 elsewhere.
+        row: To which row.
+        columns: As counted by ``count_equal``, in the rows of the squares.
+        threshold: The number.
+        width: Samples in a row.
+    """
+    counts = [columns[place : place + width] for place in range(FILTER)]
+    marks[row, :width] = _more(threshold, *counts)[0]

@@ -103,6 +103,10 @@ class Room:
             at = at * size
         return Room(self.builder, self.place(at), self.sizes[len(indices) :])
 
+    def after(self, count: Number | int) -> Room:
+        """What follows some numbers of a row; the size stays what it was."""
+        return Room(self.builder, self.place(count), self.sizes)
+
     def place(self, index: Number | int) -> ir.Value:
         """The address of a number."""
         at = index.value if isinstance(index, Number) else ir.Constant(I64, index)
@@ -124,12 +128,16 @@ class Room:
         """Some numbers that lie together."""
         kind = self.start.type.pointee
         place = self.builder.bitcast(self.place(index), ir.VectorType(kind, count).as_pointer())
-        return self.builder.load(place, align=kind.width // 8)
+        return self.builder.load(place, align=_bytes_of(kind))
 
     def store_vector(self, index: Number | int, vector: ir.Value) -> None:
         """Put them there."""
         place = self.builder.bitcast(self.place(index), vector.type.as_pointer())
-        self.builder.store(vector, place, align=vector.type.element.width // 8)
+        self.builder.store(vector, place, align=_bytes_of(vector.type.element))
+
+
+def _bytes_of(kind: ir.Type) -> int:
+    return int(kind.intrinsic_name[1:]) // 8
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
-from monitor.kernels.instructions import Number, Room, each, sum_of, written_by
+from monitor.kernels.instructions import I8, I16, Number, Room, each, sum_of, written_by
 from monitor.kernels.vectors import F32, F64, I32, I64, WIDTH, Vector, splat
 
 ROW, PARTS = ir.VectorType(I32, WIDTH), ir.VectorType(I64, WIDTH // 2)
@@ -30,7 +30,7 @@ class Lanes(Vector):
     __slots__ = ()
 
     def _compared(self, how: str, other: Any) -> Lanes:
-        floats = not isinstance(self.value.type.element, ir.IntType)
+        floats = not isinstance(self._element, ir.IntType)
         compare = self.builder.fcmp_ordered if floats else self.builder.icmp_signed
         return self._made(compare(how, self.value, self._of(other)))
 
@@ -55,12 +55,26 @@ class Lanes(Vector):
     def __rtruediv__(self, other: float) -> Lanes:
         return self.all_of(other) / self
 
+    def __neg__(self) -> Lanes:
+        return self._made(self.builder.fneg(self.value))
+
     def __abs__(self) -> Lanes:
+        if not isinstance(self._element, ir.IntType):
+            return self.by_intrinsic("fabs")
         return self._made(self.builder.select((self < 0).value, self.builder.neg(self.value), self.value))
+
+    def by_intrinsic(self, name: str) -> Lanes:
+        """What one of LLVM's functions makes of floats."""
+        kind = self.value.type
+        named = f"v{kind.count}{kind.element.intrinsic_name}" if isinstance(kind, ir.VectorType) else kind.intrinsic_name
+        function = cgutils.get_or_insert_function(  # type: ignore[no-untyped-call]
+            self.builder.module, ir.FunctionType(kind, [kind]), f"llvm.{name}.{named}"
+        )
+        return self._made(self.builder.call(function, [self.value]))
 
     def converted(self, how: str, element: ir.Type) -> Lanes:
         """By one of the builder's conversions, to another kind of number."""
-        return self._made(getattr(self.builder, how)(self.value, ir.VectorType(element, self.value.type.count)))
+        return self._made(getattr(self.builder, how)(self.value, self._kind(element)))
 
 
 N = TypeVar("N")
@@ -83,6 +97,20 @@ truncated = _convert("fptosi", I32, np.int32)
 """Towards zero; the numbers have to fit int32."""
 cut = _convert("trunc", I32, np.int32)
 """The lower 32 bits."""
+byte_of = _convert("zext", I8, np.uint8)
+"""1 of a truth."""
+word_of = _convert("zext", I16, np.int16)
+"""Of bytes as if unsigned."""
+
+
+def root(numbers: Any) -> Any:
+    """Square roots of floats."""
+    return numbers.by_intrinsic("sqrt") if isinstance(numbers, Lanes) else np.sqrt(numbers)
+
+
+def equal(one: Any, other: Any) -> Any:
+    """Where numbers are."""
+    return one._compared("==", other) if isinstance(one, Lanes) else one == other
 
 
 def size_of(numbers: Any) -> Any:

@@ -177,14 +177,15 @@ class Array(Numbers):
 
 @dataclass(frozen=True, slots=True)
 class Vector(Numbers):
-    """Some numbers in registers of the function that ``builder`` writes."""
+    """Some numbers, or a single one, in registers of the function that ``builder`` writes."""
 
     builder: ir.IRBuilder
     value: ir.Value
 
     @property
     def _element(self) -> ir.Type:
-        return self.value.type.element
+        kind = self.value.type
+        return kind.element if isinstance(kind, ir.VectorType) else kind
 
     @property
     def _count(self) -> int:
@@ -192,7 +193,7 @@ class Vector(Numbers):
         return count
 
     def _kind(self, element: ir.Type) -> ir.Type:
-        return ir.VectorType(element, self._count)
+        return ir.VectorType(element, self._count) if isinstance(self.value.type, ir.VectorType) else element
 
     def _made(self, value: ir.Value) -> Self:
         return type(self)(self.builder, value)
@@ -205,7 +206,8 @@ class Vector(Numbers):
             return other.value
         element = self._element
         number = int(other) if isinstance(element, ir.IntType) else float(other)
-        return splat(self.builder, ir.Constant(element, number), self._count)
+        constant = ir.Constant(element, number)
+        return splat(self.builder, constant, self._count) if isinstance(self.value.type, ir.VectorType) else constant
 
     def _either(self, integers: str, floats: str, other: Self | float) -> Self:
         operation = integers if isinstance(self._element, ir.IntType) else floats

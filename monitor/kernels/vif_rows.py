@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from monitor.kernels.fir import ORDER, Places, Sums, Taps, pair_sums
 from monitor.kernels.instructions import BLOCK, I16, I32, I64, Number, Room, each, written_by
-from monitor.kernels.vectors import splat
+from monitor.kernels.samples import BYTE, SAMPLES, emit_load_row
 
 QUANTITIES = 3
 """y, yy and xy; the reference has two."""
@@ -30,12 +30,6 @@ OFFSET = -(1 << 31)
 """What is added to a sum of taps times values less 32768, to make it the sum of taps times values; modulo 2**32."""
 HALF = 0x8000
 """What is taken off values of 16 bits, and what is added to sums to round them."""
-BYTE = 8
-"""Bits of samples whose products have upper parts only, scaled as they are."""
-
-SAMPLES = 16
-"""Samples that are loaded together."""
-
 Bytes = NDArray[np.uint8]
 Words = NDArray[np.uint16]
 Lanes = NDArray[np.uint32]
@@ -46,27 +40,6 @@ def _interleaved(builder: ir.IRBuilder, upper: ir.Value, lower: ir.Value) -> lis
     size, kind = SAMPLES // 2, ir.VectorType(I32, SAMPLES)
     orders = ([place for k in part for place in (k, k + SAMPLES)] for part in (ORDER[:size], ORDER[size:]))
     return [builder.shuffle_vector(upper, lower, ir.Constant(kind, order)) for order in orders]
-
-
-def _emit_load_row(builder: ir.IRBuilder, out: Room, picture: Room, width: Number, depth: Number) -> None:
-    kind, whole = ir.VectorType(I16, SAMPLES), width & -SAMPLES
-
-    def load(source: Room, scale: ir.Value) -> None:
-        # One sample at a time at the end, beyond which there may be no memory.
-        with each(builder, whole, SAMPLES) as at:
-            samples = source.load_vector(at, SAMPLES)
-            samples = samples if samples.type == kind else builder.zext(samples, kind)
-            out.store_vector(at, builder.mul(samples, splat(builder, scale, SAMPLES)))
-        with each(builder, width, start=whole) as at:
-            sample = source.load(at)
-            sample = sample if sample.type == I16 else builder.zext(sample, I16)
-            builder.store(builder.mul(sample, scale), out.place(at))
-
-    with builder.if_else(depth.at_least(BYTE + 1)) as (words, single):
-        with words:
-            load(picture.of_kind(I16), (1 << (16 - depth)).as_int(I16))
-        with single:
-            load(picture, ir.Constant(I16, 1 << BYTE))
 
 
 def _emit_load(
@@ -120,7 +93,7 @@ def _emit_load_reference(
 ) -> None:
     rows = [samples.row(n) for n in range(2)]
     for row, place in zip(rows, (upper, lower), strict=True):
-        _emit_load_row(builder, row, reference.row(place), width, depth)
+        emit_load_row(builder, row, reference.row(place), width, depth)
     _emit_load(builder, ring.row(0), at, rows, width, depth)
 
 
@@ -138,7 +111,7 @@ def _emit_load_distorted(
 ) -> None:
     rows = [samples.row(n) for n in range(4)]
     for row, place in zip(rows[2:], (upper, lower), strict=True):
-        _emit_load_row(builder, row, distorted.row(number, place), width, depth)
+        emit_load_row(builder, row, distorted.row(number, place), width, depth)
     _emit_load(builder, ring.row(number + 1), at, rows, width, depth)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.kernels import cambi as kernels
-from monitor.kernels import run_counts
+from monitor.kernels.contrasts import sum_of_largest
 from monitor.kernels.settings import CambiSettings
 from tests.unit.kernels import naive_cambi as naive
 from tests.unit.kernels.planes import plane_of
@@ -102,9 +102,7 @@ def test_large_pictures_may_leave_out_the_first_scale(width: int, height: int) -
 def test_the_largest_are_added(contrasts: list[float], data: st.DataObject) -> None:
     wanted = data.draw(st.integers(1, len(contrasts)))
     values = np.array(contrasts, np.float32)
-    assert run_counts.sum_of_largest(values, wanted) == pytest.approx(
-        np.sort(values)[::-1][:wanted].sum(dtype=float), rel=1e-12
-    )
+    assert sum_of_largest(values, wanted) == pytest.approx(np.sort(values)[::-1][:wanted].sum(dtype=float), rel=1e-12)
 
 
 @pytest.mark.parametrize(
