@@ -15,24 +15,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from monitor.kernels import speed_rows
 from monitor.kernels.compiler import kernel
 from monitor.kernels.equations import TINY, eigenvalues, solution
+from monitor.kernels.instructions import as_bytes
 from monitor.kernels.settings import SpeedSettings
+from monitor.kernels.speed_rows import BLOCK, REACH, STEP, TAPS, VARIABLES, WIDTH, Bytes, Doubles
 from monitor.types import Plane
-
-BLOCK = 5
-"""Side of a block."""
-
-VARIABLES = BLOCK * BLOCK
-
-STEP = 16
-"""By how much the picture is made smaller."""
-
-REACH = 4
-"""Samples of the filter before that on each side of its centre."""
 
 MIDDLE = 128
 """Of chroma, in code values of 8 bits: grey."""
@@ -47,7 +38,7 @@ def _gaussian(taps: int, deviation: float) -> NDArray[np.float32]:
     return np.asarray(weights / np.add.accumulate(weights)[-1])
 
 
-LOW_PASS = _gaussian(2 * REACH + 1, 3.6)
+LOW_PASS = _gaussian(TAPS, 3.6)
 NEARBY = _gaussian(3, 0.6)
 """What is taken off a picture to leave its details."""
 
@@ -91,12 +82,6 @@ class Statistics(NamedTuple):
     scales: NDArray[np.float32]
     """Of each block, relative to the picture."""
     is_singular: bool
-
-
-@kernel(inner=True)
-def _mirrored(index: int, size: int) -> int:
-    index = abs(index)
-    return index if index < size else 2 * size - 2 - index
 
 
 @kernel()
@@ -147,84 +132,65 @@ def _places(old: int, new: int, method: str) -> tuple[NDArray[np.int64], NDArray
 
 @kernel()
 def _decimate(
-    picture: Plane | NDArray[np.float32],
+    picture: Bytes,
     height: int,
-    unit: np.float32,
-    middle: np.float32,
+    width: int,
+    depth: int,
+    scale: NDArray[np.float32],
     taps: NDArray[np.float32],
     line: NDArray[np.float32],
     out: NDArray[np.float32],
 ) -> None:
-    """Filter down, then across; keep every sixteenth sample of every sixteenth row.
-
-    Args:
-        picture: Samples; times ``unit`` and less ``middle`` they are code values of 8 bits about 0.
-        height: Rows that are looked at.
-        unit: See ``picture``.
-        middle: Likewise.
-        taps: The filter.
-        line: Room for a row, as long as what is looked at is wide.
-        out: The result.
-    """
-    reach = taps.size // 2
-    for y in range(out.shape[0]):
-        line[:] = 0
-        for k in range(taps.size):
-            source, tap = picture[_mirrored(y * STEP + k - reach, height)], taps[k]
-            for x in range(np.uint64(line.size)):
-                line[x] += tap * (np.float32(source[x]) * unit - middle)
-        for x in range(out.shape[1]):
-            total = np.float32(0)
-            for k in range(taps.size):
-                total += taps[k] * line[_mirrored(x * STEP + k - reach, line.size)]
-            out[y, x] = total
+    """Filter down, then across; keep every sixteenth sample of every sixteenth row."""
+    for row in range(out.shape[0]):
+        speed_rows.filter_down(line, picture, row, height, width, depth, scale, taps)
+        speed_rows.filter_across(out, row, line, taps)
 
 
 def _without_means(picture: NDArray[np.float32]) -> NDArray[np.float32]:
     """What is left of a small picture without what is nearby; weights are applied down, then across."""
-    around = np.pad(picture, 1, mode="reflect")
+    around = np.empty([size + 2 for size in picture.shape], np.float32)
+    around[1:-1, 1:-1], around[0, 1:-1], around[-1, 1:-1] = picture, picture[1], picture[-2]
+    around[:, 0], around[:, -1] = around[:, 2], around[:, -3]
     down = NEARBY[0] * around[:-2] + NEARBY[1] * around[1:-1] + NEARBY[2] * around[2:]
     return np.asarray(picture - (NEARBY[0] * down[:, :-2] + NEARBY[1] * down[:, 1:-1] + NEARBY[2] * down[:, 2:]))
 
 
 @kernel()
-def _centre(windows: NDArray[np.float32], out: NDArray[np.float64]) -> None:
-    """Take their mean off the samples of each variable; its sum is taken in single precision, sample by sample."""
-    for variable in range(np.uint64(windows.shape[0])):
-        row, to, total = windows[variable], out[variable], np.float32(0)
-        for i in range(np.uint64(row.size)):
-            total += row[i]
-        mean = np.float64(total / np.float32(row.size))
-        for i in range(np.uint64(row.size)):
-            to[i] = np.float64(row[i]) - mean
+def _covary(
+    details: NDArray[np.float32], means: Doubles, centred: Doubles, sums: Doubles, covariance: NDArray[np.float32]
+) -> None:
+    speed_rows.centre(centred, details, means)
+    speed_rows.covary(covariance, centred, sums, (details.shape[0] - BLOCK + 1) * (details.shape[1] - BLOCK + 1))
 
 
-@kernel(reorder=True)
-def _covariances(centred: NDArray[np.float64], out: NDArray[np.float32]) -> None:
-    count = centred.shape[1]
-    for one in range(VARIABLES):
-        for other in range(one + 1):
-            a, b, product = centred[one], centred[other], 0.0
-            for i in range(np.uint64(count)):
-                product += a[i] * b[i]
-            out[one, other] = out[other, one] = np.float32(product / count)
+def _covariance(details: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of the samples at the same place of all blocks, wherever these lie."""
+    places = math.prod(size - BLOCK + 1 for size in details.shape)
+    centred, means = np.empty((VARIABLES, places + 2 * WIDTH)), np.empty(BLOCK * WIDTH)
+    sums, covariance = np.zeros((VARIABLES, VARIABLES)), np.empty((VARIABLES, VARIABLES), np.float32)
+    _covary(details, means, centred, sums, covariance)
+    return covariance
 
 
 def _details(plane: Plane, bit_depth: int, width: int, height: int, settings: SpeedSettings) -> NDArray[np.float32]:
     """The picture in which entropies are measured: small, without its means, in whole blocks."""
     unit = np.float32(1 / (1 << (bit_depth - 8)))
-    size = settings.prescaled(height), settings.prescaled(width)
-    line, small = np.empty(size[1], np.float32), np.empty((size[0] // STEP, size[1] // STEP), np.float32)
-    if size == (height, width):
-        _decimate(plane, height, unit, np.float32(MIDDLE), LOW_PASS, line, small)
-    else:
+    size, samples = (settings.prescaled(height), settings.prescaled(width)), as_bytes(plane)
+    if size != (height, width):
         resized = np.empty(size, np.float32)
         rows, columns = (
             _places(old, new, settings.speed_prescale_method) for old, new in zip((height, width), size, strict=True)
         )
         _resize(plane, unit, *rows, *columns, resized)
-        _decimate(resized, size[0], np.float32(1), np.float32(0), LOW_PASS, line, small)
-    return np.ascontiguousarray(_without_means(small)[: len(small) // BLOCK * BLOCK, : small.shape[1] // BLOCK * BLOCK])
+        samples, bit_depth = as_bytes(resized), 0
+    scale = np.array([unit, MIDDLE] if bit_depth else [1, 0], np.float32)
+    line, small = np.empty(size[1] + REACH, np.float32), np.empty((size[0] // STEP, size[1] // STEP), np.float32)
+    _decimate(samples, *size, bit_depth, scale, LOW_PASS, line, small)
+    whole = _without_means(small)[: len(small) // BLOCK * BLOCK, : small.shape[1] // BLOCK * BLOCK]
+    details = np.zeros(whole.size + WIDTH, np.float32)[: whole.size].reshape(whole.shape)
+    details[:] = whole
+    return details
 
 
 def statistics(plane: Plane, bit_depth: int, width: int, height: int, settings: SpeedSettings = DEFAULTS) -> Statistics:
@@ -238,16 +204,14 @@ def statistics(plane: Plane, bit_depth: int, width: int, height: int, settings: 
         settings: libvmaf's options.
     """
     details = _details(plane, bit_depth, width, height, settings)
-    windows = np.array(sliding_window_view(details, [size - BLOCK + 1 for size in details.shape])).reshape(VARIABLES, -1)
-    centred, covariance = np.empty(windows.shape, np.float64), np.empty((VARIABLES, VARIABLES), np.float32)
-    _centre(windows, centred)
-    _covariances(centred, covariance)
+    covariance = _covariance(details)
     found = eigenvalues(covariance)
     rows, columns = details.shape[0] // BLOCK, details.shape[1] // BLOCK
     blocks = np.ascontiguousarray(details.reshape(rows, BLOCK, columns, BLOCK).transpose(1, 3, 0, 2))
     blocks = blocks.reshape(VARIABLES, rows * columns)
-    solved = solution(covariance, blocks) if float(found.min()) >= TINY else None
-    if solved is None:
+    solved = solution(covariance, blocks)
+    if solved is None or not float(found.min()) >= TINY:
+        solved = None
         scales = np.zeros(rows * columns, np.float32)
     else:
         scales = np.add.accumulate(solved * blocks / np.float32(VARIABLES), axis=0)[-1]
