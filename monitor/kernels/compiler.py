@@ -12,12 +12,18 @@ from typing import Any, ParamSpec, TypeVar
 from numba import njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.typed_passes import InlineOverloads, NopythonRewrites
+from numba.core.untyped_passes import InlineClosureLikes
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 SUMS_MAY_REORDER = frozenset({"reassoc", "contract", "arcp", "nsz"})
 """Fast-math flags of kernels that add up floats. Never ``nnan`` or ``ninf``: with those a NaN test may be dropped."""
+
+UNUSED = frozenset({InlineClosureLikes, InlineOverloads, NopythonRewrites})
+"""Passes that change nothing in a kernel, which has no closures, calls nothing that Numba inlines as Python, and has no
+arithmetic of whole arrays."""
 
 logger = logging.getLogger(__name__)
 
@@ -32,17 +38,9 @@ class KernelCompiler(CompilerBase):
     def define_pipelines(self) -> list[object]:
         """Numba's hook: the passes to run, asked for once a compilation."""
         self.state.flags.noalias = True
-        self.state.flags.no_cfunc_wrapper = True  # a way in for C, which nobody takes
-        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]  # type: ignore[no-untyped-call]
-
-
-class InnerKernelCompiler(KernelCompiler):
-    """The same for kernels that only kernels call: without a way in from Python."""
-
-    def define_pipelines(self) -> list[object]:
-        """See ``KernelCompiler``."""
-        self.state.flags.no_cpython_wrapper = True
-        return super().define_pipelines()
+        steps = DefaultPassBuilder.define_nopython_pipeline(self.state)  # type: ignore[no-untyped-call]
+        steps.passes = [step for step in steps.passes if step[0] not in UNUSED]
+        return [steps]
 
 
 @cache
@@ -80,7 +78,9 @@ def is_kept() -> bool:
     return True
 
 
-def kernel(*, reorder: bool = False, inner: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def kernel(
+    *, reorder: bool = False, inner: bool = False, allocates: bool = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compile a function over contiguous planes with Numba; it releases the GIL.
 
     Machine code is kept on disk beside the module, in ``NUMBA_CACHE_DIR`` or in the user's cache folder, whichever can be
@@ -91,20 +91,25 @@ def kernel(*, reorder: bool = False, inner: bool = False) -> Callable[[Callable[
         reorder: Let float sums be taken in another order, so that they vectorise. The result changes in its last bits; a
             kernel that asks for it has a test with a tolerance.
         inner: Only other kernels call it: the way in from Python, a sixth of what compiling takes, is left out.
+        allocates: It makes arrays, or views of another shape. Else Numba's counting of references is left out, a twentieth
+            of what compiling takes.
     """
-    fastmath = set(SUMS_MAY_REORDER) if reorder else False
+    options: dict[str, Any] = {
+        "nogil": True,
+        "boundscheck": False,
+        "error_model": "numpy",
+        "fastmath": set(SUMS_MAY_REORDER) if reorder else False,
+        "no_cfunc_wrapper": True,  # a way in for C, which nobody takes
+        "no_cpython_wrapper": inner,
+        "_nrt": allocates,
+        "pipeline_class": KernelCompiler,
+    }
 
     def compile_kernel(function: Callable[P, R]) -> Callable[P, R]:
-        dispatcher = njit(
-            nogil=True,
-            boundscheck=False,
-            error_model="numpy",
-            fastmath=fastmath,
-            pipeline_class=InnerKernelCompiler if inner else KernelCompiler,
-        )(function)
+        dispatcher = njit(**options)(function)
         if dispatcher is not function:  # which it is with NUMBA_DISABLE_JIT=1
             try:
-                dispatcher._cache = _KernelCache(function)  # type: ignore[attr-defined,no-untyped-call]
+                dispatcher._cache = _KernelCache(function)  # type: ignore[no-untyped-call]
             except RuntimeError as error:  # see is_kept
                 logger.info("kernels are compiled anew in each process: %s", error)
         compiled: Callable[P, R] = dispatcher

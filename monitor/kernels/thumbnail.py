@@ -45,7 +45,7 @@ def block_means(plane: Plane, top: int, bottom: int, left: int, right: int, rows
     return means
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, allocates=True)
 def pair_costs(
     pictures: NDArray[np.float32], weights: NDArray[np.float32], others: NDArray[np.float32]
 ) -> NDArray[np.float32]:
@@ -67,7 +67,7 @@ def pair_costs(
     return costs
 
 
-@kernel(reorder=True)
+@kernel(reorder=True, allocates=True)
 def group_costs(
     pictures: NDArray[np.float32],
     weights: NDArray[np.float32],

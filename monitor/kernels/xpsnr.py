@@ -133,7 +133,7 @@ def _block_sums(columns: NDArray[np.integer], side: int, step: int, sums: NDArra
         sums[block] = total
 
 
-@kernel()
+@kernel(allocates=True)
 def _weigh(
     luma: Plane,
     before: Plane,
@@ -171,7 +171,7 @@ def _weigh(
             weights[row, column] = 1.0 / max(activity, floor)
 
 
-@kernel()
+@kernel(allocates=True)
 def _limit(weights: NDArray[np.float64]) -> None:
     """Limit each weight to the largest of its neighbours': left, right and above, those before it limited already."""
     columns = weights.shape[1]
@@ -189,7 +189,7 @@ def _limit(weights: NDArray[np.float64]) -> None:
         flat[-1] = min(flat[-1], max(flat[-2], flat[flat.size - 1 - columns]))
 
 
-@kernel()
+@kernel(allocates=True)
 def _weighted_error(
     distorted: Plane, reference: Plane, across: int, down: int, columns: NDArray[np.integer], weights: NDArray[np.float64]
 ) -> float:

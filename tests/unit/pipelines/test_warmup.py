@@ -68,7 +68,7 @@ def test_models_are_compiled_by_what_they_are_made_of(monkeypatch: pytest.Monkey
     monkeypatch.setattr(warmup, "prepare", lambda part, depth: prepared.append((part, depth)))
     compile_kernels(resolve(["vmaf", "vmaf_neg", "vmaf_v1", "psnr"]), 10, alignment=True, processes=1)
     assert [part for part, _ in prepared] == [
-        "vif", "adm", "motion", "adm3", "cambi", "speed_chroma", "motion3", "psnr", ALIGNMENT,
+        ALIGNMENT, "vif", "adm", "motion", "adm3", "cambi", "speed_chroma", "motion3", "psnr",
     ]  # fmt: skip
     assert {depth for _, depth in prepared} == {10}
 
