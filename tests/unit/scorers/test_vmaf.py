@@ -365,12 +365,12 @@ def test_chosen_models_become_metrics(forgetful: scorers.MetricRegistry, tmp_pat
 def test_the_same_choice_again_is_the_same_metric(forgetful: scorers.MetricRegistry, tmp_path: Path) -> None:
     choice = ModelChoice(f"path={collection(tmp_path)}", name="asked_twice")
     assert vmaf.metric_of(choice) == vmaf.metric_of(choice) == forgetful.spec("asked_twice")
-    with pytest.raises(ConfigError, match="already has; rename one of them"):
+    with pytest.raises(ConfigError, match="metric 'asked_twice' has one of that name; give the model another"):
         vmaf.metric_of(ModelChoice("vmaf_v0.6.1neg", name="asked_twice"))
 
 
 def test_a_score_of_v1_never_takes_a_name_of_v0() -> None:
-    with pytest.raises(ConfigError, match="'vmaf', which metric 'vmaf'"):
+    with pytest.raises(ConfigError, match="can't be called 'vmaf': metric 'vmaf' has one of that name"):
         vmaf.metric_of(ModelChoice("vmaf_v1.0.16_3d0h", name="vmaf"))
 
 
