@@ -93,8 +93,8 @@ class _Units(NamedTuple):
 
     def pooled(self, sums: NDArray[np.int64]) -> NDArray[np.float32]:
         """Cube roots of the bands' sums and of the noise, added up in float32."""
-        of_h, of_v, of_d = np.moveaxis(_cube_root(sums * self.of_bands) + self.noise[..., None], -1, 0)
-        total = of_h + of_v + of_d
+        roots = _cube_root(sums * self.of_bands) + self.noise[..., None]
+        total = roots[..., 0] + roots[..., 1] + roots[..., 2]
         return np.where(total >= self.smallest, total, np.float32(0))
 
 
