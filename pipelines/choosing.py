@@ -10,6 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from monitor.errors import ConfigError
 from monitor.models.choice import choose_models
 from monitor.protocols import Reference
 from monitor.scorers import resolve, specs
@@ -98,7 +99,11 @@ def _facts(path: str) -> tuple[tuple[int, int], float]:
 
     Raises:
         SourceError: it can't be read.
+        ConfigError: it is a pipe.
     """
-    with closing(FileSegment(path, datetime.now(UTC), Path(path).name)) as segment:
+    segment = FileSegment(path, datetime.now(UTC), Path(path).name)
+    if segment.is_pipe:
+        raise ConfigError(f"{path} is a pipe: which VMAF model suits it can't be looked up first; name one with --model")
+    with closing(segment):
         form = segment.look()
         return (form.width, form.height), segment.decoding.frame_rate if segment.decoding is not None else 0.0

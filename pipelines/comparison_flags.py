@@ -116,10 +116,13 @@ def _lengths(seen: Seen, facts: Segment, settings: Settings) -> Iterator[Flag]:
         detail = f"{seen.segment.path}: {missing} of {facts.frames_sampled} frames have no reference frame at their time"
         yield Flag("unpaired", f"{detail}; left out")
     if whole and seen.segment.decoding is not None:
-        end = seen.original.duration or seen.original.span()[1]
+        original, read = seen.original, seen.original.decoding.end if seen.original.decoding is not None else None
+        unknown = original.is_pipe and not original.duration  # only what was read of it is known then
+        end = original.duration or (read or Fraction(0) if unknown else original.span()[1])
         rest = end - (seen.segment.decoding.end or Fraction(0)) - seen.encode.offset
         if rest > facts.duration / max(facts.frames_decoded, 1):
-            detail = f"{seen.original.path} goes on for {float(rest):.2f} s after the end of {seen.segment.path}"
+            least = "at least " if unknown else ""
+            detail = f"{original.path} goes on for {least}{float(rest):.2f} s after the end of {seen.segment.path}"
             yield Flag("shorter", f"{detail}; that was not compared")
 
 

@@ -139,7 +139,7 @@ def score_file(
     name = Path(path).name or path
     sampler = create_sampler(sampling, seed=name, per_second=per_second)
     segment = FileSegment(path, now, name)
-    announced = segment.announced()
+    announced = None if segment.is_pipe else segment.announced()
     segment.duration = announced or Fraction(0)
     refused: dict[str, str] = {}
     scorer = SegmentScorer(

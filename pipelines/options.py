@@ -20,9 +20,10 @@ _FRAMES = "Which frames"
 _PAIRS = "How frames are paired and brought into one format"
 _RESULTS = "Where results go"
 
-Files = Annotated[list[str], Argument(metavar="FILE...", help="Video files, or URLs that end.")]
+Files = Annotated[list[str], Argument(metavar="FILE...", help="Video files, or URLs that end; - is stdin.")]
 Compared = Annotated[
-    list[str], Argument(metavar="DIST... REF", help="Encoded files, then what they were made from (or that with -r).")
+    list[str],
+    Argument(metavar="DIST... REF", help="Encoded files, then what they were made from (or that with -r); - is stdin."),
 ]
 ReferenceFile = Annotated[
     str | None, Option("--reference", "-r", metavar="REF", help="What they were made from, instead of the last argument.")

@@ -160,7 +160,10 @@ def _is_text(head: bytes) -> bool:
 
 
 def _head(path: str) -> bytes | None:
+    """Its first bytes, unless it is a pipe, whose are gone."""
     try:
+        if not Path(path).is_file():
+            return None
         with Path(path).open("rb") as file:
             return file.read(_SNIFF_BYTES)
     except OSError:

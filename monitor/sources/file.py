@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import av
 import av.error
 
+from monitor.errors import SourceError
 from monitor.sources.decoding import (
     SegmentDecoding,
     announced_duration,
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
     from monitor.types import VideoFormat
 
+STANDARD_INPUT = "/dev/stdin"
+"""What the path ``-`` stands for."""
+
 OPEN_TIMEOUT_SECONDS = 15.0
 """For the URLs that PyAV reads as files (HTTP)."""
 
@@ -40,6 +45,7 @@ class FileSegment:
     """
 
     path: str
+    """Or a URL, or ``-`` for standard input."""
     started_at: datetime
     """UTC given to the first frame."""
     stream: str
@@ -57,12 +63,23 @@ class FileSegment:
     _looked: tuple[int, SegmentDecoding] | None = field(default=None, init=False)
     """A pass that was begun to look at the first picture, and its threads."""
     _span: tuple[Fraction, Fraction] | None = field(default=None, init=False)
+    _drained: bool = field(default=False, init=False)
+    """Whether it is a pipe and was opened."""
 
     @property
     def size(self) -> int:
         """Encoded bytes on disk; 0 for a URL."""
         path = Path(self.path)
         return path.stat().st_size if path.is_file() else 0
+
+    @property
+    def is_pipe(self) -> bool:
+        """Whether it can be read but once, from its start to its end."""
+        try:
+            mode = Path(self._address).stat().st_mode
+        except OSError:
+            return False
+        return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
 
     def span(self) -> tuple[Fraction, Fraction]:
         """Zero, and the time at which the last frame ends; reads the whole file.
@@ -126,7 +143,13 @@ class FileSegment:
                 self._looked = None
 
     def seeking(self, *, threads: int = 1, exact: bool = False) -> SeekingReader:
-        """A reader of any part of the file; a context manager, which raises as ``decode``."""
+        """A reader of any part of the file; a context manager, which raises as ``decode``.
+
+        Raises:
+            SourceError: it is a pipe.
+        """
+        if self.is_pipe:
+            raise self._once()
         return SeekingReader(self._ordered, shown(self.path), threads=threads, exact=exact)
 
     def announced(self) -> Fraction | None:
@@ -140,6 +163,17 @@ class FileSegment:
             with container:
                 self._note(container, stream)
         return self._announced
+
+    @property
+    def _address(self) -> str:
+        return STANDARD_INPUT if self.path == "-" else self.path
+
+    def _once(self) -> SourceError:
+        return SourceError(
+            f"{self.path} is a pipe, which can be read only once, from its start, and that is not enough for this; write it "
+            "to a file first",
+            reason="open",
+        )
 
     def _note(self, container: av.container.InputContainer, stream: VideoStream) -> None:
         """Remember what an open file says of itself."""
@@ -158,10 +192,17 @@ class FileSegment:
         return self._opened()
 
     def _opened(self, *, decoding: bool = True) -> tuple[av.container.InputContainer, VideoStream]:
-        """Open the file; without decoding its first frames to learn how they are ordered, where no order is wanted."""
+        """Open the file; without decoding its first frames to learn how they are ordered, where no order is wanted.
+
+        Raises:
+            SourceError: as ``decode``; a second time where it is a pipe.
+        """
+        if self._drained:
+            raise self._once()
+        self._drained = self.is_pipe
         try:
             container = av.open(
-                self.path,
+                self._address,
                 "r",
                 options={} if decoding else {"skip_frame": "all"},
                 metadata_errors="ignore",

@@ -10,7 +10,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -34,11 +36,14 @@ def command(*words: object) -> list[str]:
     return [sys.executable, "-m", "pipelines", *map(str, words)]
 
 
-def vqmon(*words: object, folder: Path | None = None, width: int = 80) -> subprocess.CompletedProcess[str]:
+def vqmon(
+    *words: object, folder: Path | None = None, width: int = 80, stdin: int | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(*words),
         cwd=folder,
         env={**os.environ, "COLUMNS": str(width), "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdin=stdin,
         capture_output=True,
         text=True,
         timeout=SECONDS,
@@ -47,6 +52,55 @@ def vqmon(*words: object, folder: Path | None = None, width: int = 80) -> subpro
 
 
 # ---- what it is for
+
+
+def piped(path: Path) -> int:
+    """The reading end of a pipe through which a file goes."""
+    reading, writing = os.pipe()
+
+    def fill() -> None:
+        with suppress(BrokenPipeError), os.fdopen(writing, "wb") as end:
+            end.write(path.read_bytes())
+
+    threading.Thread(target=fill, daemon=True).start()
+    return reading
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("score", "-", "-m", "blur"), "50 of 50 frames scored"),
+        (("compare", "-", "reference.mp4"), "50 of 50 frames compared"),
+        (("compare", "reference.mp4", "-", "-m", "psnr", "--sampling", "every"), "50 of 50 frames compared"),
+        (("compare", "-", "reference.mp4", "--dry-run"), "distorted  -: 64x48 yuv420p"),
+    ],
+)
+def test_videos_come_through_a_pipe(words: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    stream = clip(tmp_path / "stream.ts")
+    clip(tmp_path / "reference.mp4")
+    reading = piped(stream)
+    done = vqmon(*words, folder=tmp_path, stdin=reading)
+    os.close(reading)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert said in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("compare", "-", "reference.mp4", "-m", "psnr", "--sync", "auto"), 1, "- is a pipe, which can be read only once"),
+        (("compare", "reference.mp4", "-"), 2, "- is a pipe: which VMAF model suits it can't be looked up first"),
+    ],
+)
+def test_what_reads_twice_takes_no_pipe(words: tuple[str, ...], code: int, said: str, tmp_path: Path) -> None:
+    stream = clip(tmp_path / "stream.ts")
+    clip(tmp_path / "reference.mp4")
+    reading = piped(stream)
+    done = vqmon(*words, folder=tmp_path, stdin=reading, width=200)
+    os.close(reading)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_score_prints_a_table(clips: Path) -> None:

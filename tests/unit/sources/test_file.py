@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -61,6 +64,35 @@ def test_only_a_written_duration_counts_as_announced(tmp_path: Path, name: str, 
 def test_sound_does_not_lengthen_the_announced_video(tmp_path: Path) -> None:
     assert file_segment(clip(tmp_path / "a.mp4", audio=True)).announced() == 2
     assert file_segment(clip(tmp_path / "a.mkv", audio=True)).announced() is None
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[Path]:
+    """Two seconds of video that can be read once."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    content = x264(50)
+    writer = threading.Thread(target=lambda: path.write_bytes(content), daemon=True)
+    writer.start()
+    yield path
+    writer.join()
+
+
+def test_a_pipe_is_read_once(pipe: Path) -> None:
+    one = file_segment(pipe)
+    assert one.is_pipe
+    seen = one.look()
+    with one.decode() as decoding:
+        assert {frame.format for frame in decoding.frames(Every())} == {seen}
+    assert decoding.frames_decoded == 50
+    for act in (one.decode, one.look, one.seeking):
+        with pytest.raises(SourceError, match="pipe is a pipe, which can be read only once"):
+            act()
+
+
+def test_what_is_no_pipe(film: Path) -> None:
+    assert not any(file_segment(path).is_pipe for path in (film, film.parent, film.parent / "nowhere"))
+    assert not FileSegment("https://example.com/film.mp4", START, "clip").is_pipe
 
 
 @pytest.mark.parametrize("threads", [1, 2])
