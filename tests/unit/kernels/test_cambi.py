@@ -98,6 +98,7 @@ def test_large_pictures_may_leave_out_the_first_scale(width: int, height: int) -
     assert found != pytest.approx(kernels.cambi(plane, 10, options._replace(cambi_high_res_speedup=1440)), rel=1e-4)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([0.0, 0.5, 0.75, 2.0, 2.0001, 2.0002, 300.0, 5e5]), min_size=1, max_size=60), st.data())
 def test_the_largest_are_added(contrasts: list[float], data: st.DataObject) -> None:
     wanted = data.draw(st.integers(1, len(contrasts)))
@@ -120,6 +121,7 @@ def test_the_threshold_of_vmaf_v1_is_sample_78() -> None:
     assert kernels.visible(CambiSettings(cambi_vis_lum_threshold=0.06))[1] == 78
 
 
+@settings(deadline=None)
 @given(st.integers(2, 4000), st.data())
 def test_resizing_takes_the_samples_of_the_twin(of_input: int, data: st.DataObject) -> None:
     of_output = data.draw(st.integers(1, of_input))
