@@ -31,7 +31,7 @@ from pipelines.compare_settings import Settings
 from pipelines.comparison_flags import Seen, flags_of
 from pipelines.files import FileScores, Pairs, Progress, nothing, silent
 from pipelines.following import Follower
-from pipelines.syncing import Located, find_offset
+from pipelines.syncing import REPEATS, Located, find_offset
 from pipelines.warmup import compile_kernels
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ SECOND_LOOK = 12
 
 DOUBTFUL = 0.3
 """``Track.doubt`` from which pictures are looked for further away; true pairs get there by hard compression alone."""
+
+UNTRUE = 1.0
+"""``Track.doubt`` from which pictures are elsewhere even if several places there look alike, as in slow motion. What hard
+compression takes to there is found near where it was looked for."""
 
 PLAIN = Settings()
 """Every frame, as it is."""
@@ -281,7 +285,8 @@ class _Work:
         except SourceError:
             return None  # what can't be read was said
         far = abs(found.offset - side.sync.offset) > REACH_SECONDS / 2
-        return found if found.sure and far else None
+        likely = found.sure or (track.doubt >= UNTRUE and found.reason == REPEATS)
+        return found if likely and far else None
 
     def _is_followed(self, encode: Encode) -> bool:
         """Whether enough was seen to tell which frames are shown: all frames, in some size."""

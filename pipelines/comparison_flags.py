@@ -67,9 +67,8 @@ def _aligned(seen: Seen, sync: Sync) -> Iterator[Flag]:
     if seen.elsewhere is not None:
         found = seen.elsewhere
         where = f"{found.offset:+.3f} s ({found.offset_frames:+d} frames) away from where its times say"
-        yield Flag(
-            "misaligned", f"{path}: its pictures are those that the reference shows {where}; compare with --sync auto", True
-        )
+        seem, do = ("are", "compare with --sync auto") if found.sure else ("seem to be", "find out and give --sync SECONDS")
+        yield Flag("misaligned", f"{path}: its pictures {seem} those that the reference shows {where}; {do}", True)
     elif track.unlike > UNLIKE_SHARE * max(1, len(track.partners)):
         detail = f"{path}: {track.unlike} of {len(track.partners)} frames resemble nothing that the reference shows then"
         yield Flag("unlike", f"{detail}; is it the same content? try --sync auto", spoils=True)
@@ -78,6 +77,11 @@ def _aligned(seen: Seen, sync: Sync) -> Iterator[Flag]:
         yield Flag("misaligned", f"{detail}; compare with --sync auto", spoils=True)
     elif track.shifted:
         yield Flag("realigned", f"{path}: {track.shifted} frames were paired by their pictures, against their times")
+    if track.late:
+        detail = (
+            f"{path}: {track.late} frames resemble earlier frames of the reference a little more than those of their time"
+        )
+        yield Flag("late", f"{detail}, as encoders do that save bits in slow motion; a shift of so little could not be told")
     for name, count, one, many in (
         ("dropped", track.dropped, "reference frame is missing", "reference frames are missing"),
         ("duplicated", track.duplicated, "frame repeats the one before", "frames repeat the one before"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -87,6 +89,39 @@ def test_an_offset_is_named_found_and_can_be_given(lost: int, pictures: list[Pic
     assert given.sync is not None
     assert (given.sync.offset_frames, given.sync.mode, given.sync.confidence) == (lost, "given", None)
     assert given.result.frame_scores == found.result.frame_scores
+
+
+def panned(still: Picture, speed: float, frames: int) -> list[Picture]:
+    """The middle of a still, moving by so many samples a frame."""
+    luma, *chroma = still
+    moved = []
+    for index in range(frames):
+        shift = np.array([[2, 0, -WIDTH / 4 - 2 * speed * index], [0, 2, -HEIGHT / 2]], np.float32)
+        moved.append([cv2.warpAffine(luma, shift, (WIDTH, HEIGHT), borderMode=cv2.BORDER_REFLECT), *chroma])
+    return moved
+
+
+@pytest.mark.parametrize("crf", [40, 45, 48])
+@pytest.mark.parametrize("speed", [0.08, 0.15, 0.25])
+def test_an_encode_that_is_late_with_slow_motion_is_not_misaligned(
+    speed: float, crf: int, pictures: list[Picture], write: Write
+) -> None:
+    shown = panned(pictures[0], speed, LENGTH)
+    reference = write("reference.mp4", shown, REFERENCE)
+    scores = compare(write("frugal.mp4", shown, replace(ENCODE, crf=crf, gop=250)), reference)
+    assert scores.valid, scores.flags
+    assert scores.sync is not None
+    assert (scores.sync.dropped, scores.sync.duplicated, scores.sync.frozen) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("lost", [40, -40])
+@pytest.mark.parametrize("crf", [30, 45])
+def test_what_is_far_off_is_named_even_in_slow_motion(lost: int, crf: int, pictures: list[Picture], write: Write) -> None:
+    shown = panned(pictures[0], 0.25, LENGTH + 40)
+    reference = write("reference.mp4", shown[max(-lost, 0) :], REFERENCE)
+    scores = compare(write("frugal.mp4", shown[max(lost, 0) :], replace(ENCODE, crf=crf, gop=250)), reference)
+    assert not scores.valid
+    assert "misaligned" in flags(scores)
 
 
 def test_files_that_belong_together_are_left_alone(pictures: list[Picture], write: Write) -> None:

@@ -115,6 +115,20 @@ def test_a_still_has_no_drops() -> None:
     assert (counts(found), found.shifted) == ((0, 0, 0, 0), 0)
 
 
+@pytest.mark.parametrize(("share", "noise"), [(0.55, 1.0), (0.55, 2.0), (0.65, 4.0)])
+def test_an_encoder_that_is_late_is_not_misaligned(share: float, noise: float) -> None:
+    source = pictures(speed=0.4)
+    late = source.copy()
+    late[1:] = share * source[:-1] + (1 - share) * source[1:]
+    found = track(run(encoded(late, noise=noise)), run(source), 0.0)
+    assert (counts(found), found.shifted) == ((0, 0, 0, 0), 0)
+    assert found.late > LENGTH / 2
+    moved = track(run(encoded(source[:-1], noise=noise)), run(source[1:]), 0.0)  # one frame late in truth
+    assert (moved.shifted, moved.late) == (LENGTH - 2, 0)
+    ahead = track(run(encoded(source[1:], noise=noise)), run(source[:-1]), 0.0)
+    assert (ahead.shifted >= LENGTH - 2, ahead.late) == (True, 0)
+
+
 def test_an_encoder_that_lags_is_on_time() -> None:
     source = pictures(speed=0.03)
     lagging = source.copy()
