@@ -91,6 +91,8 @@ class MetricSpec:
     """The trained model behind the numbers, ``vmaf_v0.6.1``: it takes the name's place in ``model``."""
     parts: tuple[str, ...] = ()
     """Metrics that measure what this one is made of: where those are compiled, it is."""
+    logged: tuple[str, ...] = ()
+    """Metrics whose features stand in libvmaf's logs where this one does."""
     spacing: Spacing = Spacing.NONE
     needs_chroma: bool = False
     min_size: int = 1

@@ -94,6 +94,13 @@ def with_gates(chosen: Sequence[Chosen], gates: Sequence[Gate]) -> list[Chosen]:
     return [*chosen, *(Chosen(spec) for spec in resolve(gate.metric for gate in gates) if spec.name not in known)]
 
 
+def with_logged(chosen: Sequence[Chosen]) -> list[Chosen]:
+    """What libvmaf's logs hold beside the scores of models, and ``chosen``."""
+    known = {one.spec.name for one in chosen}
+    names = dict.fromkeys(name for one in chosen for name in one.spec.logged if name not in known)
+    return [*(Chosen(spec) for spec in resolve(names)), *chosen]
+
+
 def _facts(path: str) -> tuple[tuple[int, int], float]:
     """Size of a file's first picture, and its frame rate.
 

@@ -13,7 +13,7 @@ from monitor.errors import ConfigError, SinkError, UnknownName
 from pipelines.display import FileTable
 from pipelines.files import FileScores
 from pipelines.logs import complain
-from pipelines.scorefiles import FORMATS, WRITERS
+from pipelines.scorefiles import FORMATS, LIBVMAF_FORMATS, WRITERS
 
 STDOUT = Path("-")
 
@@ -52,6 +52,19 @@ class Delivery:
             both = " and ".join(sorted(formats))
             raise ConfigError(f"standard output can't be both {both}; give one of them a file with -o")
         return next(iter(formats), None)
+
+    @property
+    def written(self) -> str | None:
+        """The format of the output file, ``None`` where there is none."""
+        if self.output is None or self.output == STDOUT:
+            return None
+        suffix = self.output.suffix.removeprefix(".").lower()
+        return self.output_format or (suffix if suffix in WRITERS else "json")
+
+    @property
+    def logs(self) -> bool:
+        """Whether anything is written in a format of libvmaf's."""
+        return any(chosen in LIBVMAF_FORMATS for chosen in (self.written, self.printed))
 
     def check(self, inputs: Sequence[str] = ()) -> None:
         """Refuse before an hour of scoring what could not be written after it.
@@ -99,9 +112,8 @@ class Delivery:
             return
         if (printed := self.printed) is not None:
             sys.stdout.write(WRITERS[printed](scored, self.pools))
-        if self.output is not None and self.output != STDOUT:
-            suffix = self.output.suffix.removeprefix(".").lower()
-            text = WRITERS[self.output_format or (suffix if suffix in WRITERS else "json")](scored, self.pools)
+        if self.output is not None and (written := self.written) is not None:
+            text = WRITERS[written](scored, self.pools)
             try:
                 self.output.write_text(text, encoding="utf-8")
             except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -81,6 +81,16 @@ class FileScores:
     def warnings(self) -> tuple[str, ...]:
         """What the reader of the numbers should know, in sentences."""
         return tuple(flag.detail for flag in self.flags)
+
+    def of(self, metrics: Sequence[MetricSpec]) -> FileScores:
+        """The scores of some of the metrics."""
+        wanted = {feature.name for spec in metrics for feature in spec.features}
+        result = replace(
+            self.result,
+            scores=tuple(score for score in self.result.scores if score.feature in wanted),
+            frame_scores=tuple(score for score in self.result.frame_scores if score.feature in wanted),
+        )
+        return replace(self, metrics=tuple(metrics), result=result)
 
 
 @dataclass(slots=True)

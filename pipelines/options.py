@@ -198,7 +198,7 @@ OutputFormat = Annotated[
         "--output-format",
         "-of",
         metavar="FORMAT",
-        help=f"Format of --output, by its suffix if not given: {_FORMATS}.",
+        help=f"Format of --output, by its suffix if not given, else json: {_FORMATS}.",
         rich_help_panel=_RESULTS,
     ),
 ]

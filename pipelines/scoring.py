@@ -12,7 +12,7 @@ from types import FrameType
 
 from monitor.errors import SourceError, UnsupportedFormat
 from monitor.protocols import MetricSpec, Reference
-from pipelines.choosing import Wish, with_gates
+from pipelines.choosing import Wish, with_gates, with_logged
 from pipelines.compare_settings import Settings
 from pipelines.comparing import compare_files
 from pipelines.delivery import Delivery
@@ -82,6 +82,9 @@ def run_comparison(
     models = wish.metrics(reference)  # first, for gates may be about a model that has no name before
     parsed = [parse_gate(gate) for gate in gates]
     wanted = with_gates(models, parsed)
+    shown = [one.spec for one in wanted]
+    if delivery.logs:
+        wanted = with_logged(wanted)
     chosen, options = [one.spec for one in wanted], {one.spec.name: one.options for one in wanted}
     if dry_run:
         return _plan(files, reference, chosen, settings)
@@ -92,13 +95,14 @@ def run_comparison(
         if one.scores is None:
             complain(str(one.error))
     scored = [one.scores for one in compared if one.scores is not None]
-    if scored:
-        delivery.show(*scored)
+    told = [scores.of(shown) for scores in scored]
+    if told:
+        delivery.show(*told)
     delivery.write(scored)
-    if scored and delivery.report is not None:
+    if told and delivery.report is not None:
         from pipelines.comparison_report import write_comparison_report
 
-        write_comparison_report(scored, delivery.report, pools=delivery.pools)
+        write_comparison_report(told, delivery.report, pools=delivery.pools)
     missed = [verdict for verdict in judge(parsed, scored) if not verdict.passed]
     for verdict in missed:
         complain(str(verdict))

@@ -38,10 +38,14 @@ class Kind(NamedTuple):
     min_size: int = MIN_SIDE
     warning: float | None = None
     critical: float | None = None
+    logged: tuple[str, ...] = ()
+    """The metrics that measure just those, under the names that libvmaf gives them."""
 
 
 V0_PARTS, V1_PARTS = ("vif", "adm", "motion"), ("adm3", "cambi", "speed_chroma", "motion3")
-V0 = Kind("`vif`, `adm` and `motion`, bit for bit", V0_PARTS, warning=70.0, critical=50.0)
+V0_LOGGED = ("adm", "vif", "motion")
+V0 = Kind("`vif`, `adm` and `motion`, bit for bit", V0_PARTS, warning=70.0, critical=50.0, logged=V0_LOGGED)
+NEG = V0._replace(logged=())  # libvmaf logs their features with the gain limit in their names
 
 
 def _v1(resized: float = 1.0, most: float = 100.0) -> Kind:
@@ -52,7 +56,7 @@ def _v1(resized: float = 1.0, most: float = 100.0) -> Kind:
 
 PUBLISHED = (
     ("vmaf", "VMAF", "vmaf_v0.6.1", "seen on a 1080p television from three times its height", V0),
-    ("vmaf_neg", "VMAF NEG", "vmaf_v0.6.1neg", "as VMAF, but contrast that an encoder enhanced does not count", V0),
+    ("vmaf_neg", "VMAF NEG", "vmaf_v0.6.1neg", "as VMAF, but contrast that an encoder enhanced does not count", NEG),
     ("vmaf_phone", "VMAF phone", "vmaf_v0.6.1_phone", "seen on a phone", V0),
     ("vmaf_4k", "VMAF 4K", "vmaf_4k_v0.6.1", "seen on a 2160p television from one and a half times its height", V0),
     (
@@ -60,7 +64,7 @@ PUBLISHED = (
         "VMAF 4K NEG",
         "vmaf_4k_v0.6.1neg",
         "as VMAF 4K, but contrast that an encoder enhanced does not count",
-        V0,
+        NEG,
     ),
 )
 """Metric, title, libvmaf's name of the model, what it predicts, and its kind."""
@@ -125,6 +129,7 @@ def _spec(
         default=False,
         trained=trained,
         parts=kind.parts,
+        logged=kind.logged,
         features=tuple(_feature(*each, kind) for each in features),
     )
 
@@ -292,6 +297,7 @@ def define(name: str, title: str, choice: str, meaning: str, *, transform: bool 
         needs_chroma=CHROMA in names,
         looks_for_banding="cambi" in names,
         min_size=2 * SMALLEST_CHROMA if CHROMA in names else MIN_SIDE,
+        logged=V0_LOGGED if CHROMA not in names and not any(feature.options for feature in model.features) else (),
     )
     spec = _spec(name, title, model.name, meaning, kind, INTERVAL if model.resampled else ())
     known = specs()

@@ -90,7 +90,7 @@ class FileSegment:
         if self._span is None:
             container, stream = self._opened(decoding=False)
             with container:
-                self._span = stream_span(container, stream, self.path)
+                self._span = stream_span(container, stream, shown(self.path))
         first, end = self._span
         return Fraction(0), end - first
 

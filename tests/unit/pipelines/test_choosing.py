@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import ConfigError, UnknownName
-from pipelines.choosing import Wish, with_gates
+from pipelines.choosing import Wish, with_gates, with_logged
 from pipelines.gates import parse_gate
 
 
@@ -56,3 +56,16 @@ def test_gates_add_what_they_need(clips: Path) -> None:
     chosen = Wish(["psnr"]).metrics(str(clips / "reference.mp4"))
     gates = [parse_gate("psnr_y:min=30"), parse_gate("ssim=0.9")]
     assert [one.spec.name for one in with_gates(chosen, gates)] == ["psnr", "ssim"]
+
+
+@pytest.mark.parametrize(
+    ("wish", "expected"),
+    [
+        (Wish(["vmaf"]), ["adm", "vif", "motion", "vmaf"]),
+        (Wish(["psnr", "vmaf_4k", "vif"]), ["adm", "motion", "psnr", "vmaf_4k", "vif"]),
+        (Wish(["vmaf_neg", "vmaf_v1"]), ["vmaf_neg", "vmaf_v1"]),
+        (Wish(["ssim"]), ["ssim"]),
+    ],
+)
+def test_logs_hold_what_a_model_is_made_of(clips: Path, wish: Wish, expected: list[str]) -> None:
+    assert [one.spec.name for one in with_logged(wish.metrics(str(clips / "reference.mp4")))] == expected

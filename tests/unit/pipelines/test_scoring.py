@@ -102,6 +102,19 @@ def test_a_format_without_a_file_goes_to_standard_output_alone(
     assert errors == ""
 
 
+def test_logs_hold_what_a_model_is_made_of_and_tables_do_not(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "log.json"
+    assert run(clips / "b-frames.mp4", reference=clips / "reference.mp4", names=("vmaf",), output=output) == 0
+    shown = [line.split()[0] for line in capsys.readouterr().out.splitlines() if "vmaf" in line or "integer" in line]
+    assert shown == ["vmaf"]
+    logged = json.loads(output.read_text())
+    made_of = {"integer_adm2", "integer_motion2", *(f"integer_vif_scale{scale}" for scale in range(4))}
+    assert made_of < set(logged["pooled_metrics"])
+    assert list(logged["frames"][5]["metrics"])[-1] == "vmaf"
+
+
 def test_quiet_prints_nothing(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(clips / "reference.mp4", output=tmp_path / "a.json", quiet=True) == 0
     assert capsys.readouterr() == ("", "")
