@@ -24,7 +24,8 @@ def twin_of(distorted: Any, reference: Any, depth: int, kind: Any = np.float32) 
 def test_parts_are_those_of_the_twin(drawn: tuple[int, list[Any]]) -> None:
     depth, (distorted, reference) = drawn
     found = kernels.structure(distorted, reference, depth)
-    assert found == pytest.approx(twin_of(distorted, reference, depth), abs=ROUNDING)
+    twin = np.minimum(twin_of(distorted, reference, depth), 1)  # its single precision rounds a correlation to 1.000002
+    assert found == pytest.approx(tuple(twin), abs=ROUNDING)
     assert max(found) <= 1
 
 
