@@ -177,11 +177,11 @@ def _repeats(probe: Signatures, around: Signatures) -> bool:
 def _by_probes(distorted: Pictures, reference: Pictures, window: float) -> Offset | None:
     search: OffsetSearch | None = None
     found: list[Offset] = []
+    seen = _Seen(reference)  # for all probes: where none of them finds anything, each is laid over the whole window
     for start, end in _places(distorted.length):
         probe = distorted.between(start, end).between(start, end)
         if len(probe) < 2:
             continue
-        seen = _Seen(reference)
         if search is None:
             attempt = _outward(probe, seen, window)
             result = attempt.result()
