@@ -155,6 +155,8 @@ def _parsed(text: str) -> ModelChoice:
         choice = ModelChoice(f"path={value}")
     else:
         choice = ModelChoice(value if separator else first)
+        if choice.model.endswith(".json"):
+            raise ConfigError(f"model {text!r} is the name of a file; write path={choice.model}")
         if choice.model not in KNOWN:
             raise UnknownName("VMAF model", choice.model, KNOWN, "Any other one goes by path=FILE.")
     for part in parts[1:]:

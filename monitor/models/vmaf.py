@@ -172,7 +172,10 @@ def load(path: Path, name: str = "", *, transform: bool = False) -> Model:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"VMAF model {path} can't be read: {error}") from error
-    return parse(text, name or path.stem, transform=transform)
+    try:
+        return parse(text, name or path.stem, transform=transform)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def _model(entry: Mapping[str, Any], name: str, transform: bool, no_enhancement: bool) -> Model:

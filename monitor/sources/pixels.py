@@ -317,7 +317,7 @@ def _described(
         pixel_format=name.replace("yuvj", "yuv"),  # the range is said once, in full_range
         bit_depth=max(component.bits for component in description.components),
         full_range=full_range,
-        matrix=_MATRICES.get(matrix, "unknown"),
+        matrix="unknown" if grey else _MATRICES.get(matrix, "unknown"),  # PNG says "RGB" of grey, too
         chroma_width=0 if grey else description.chroma_width(width),
         chroma_height=0 if grey else description.chroma_height(height),
         transfer=_TRANSFERS.get(transfer, "unknown"),

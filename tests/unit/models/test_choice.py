@@ -36,6 +36,7 @@ def test_libvmafs_spelling(text: str, expected: list[ModelChoice]) -> None:
     ("text", "complaint"),
     [
         ("version=vmaf_v0.6.2", "did you mean vmaf_v0.6.1"),
+        ("models/mine.json", "model 'models/mine.json' is the name of a file; write path=models/mine.json"),
         ("vmaf_v1.0.16_3h", "no VMAF model 'vmaf_v1.0.16_3h'; did you mean vmaf_v1.0.16_3d0h"),
         ("", "names no model; write version=NAME or path=FILE"),
         (" | ", "names no model"),

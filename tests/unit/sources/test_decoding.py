@@ -118,6 +118,13 @@ def test_big_endian_samples_are_turned() -> None:
     np.testing.assert_array_equal(frame.luma, wanted)
 
 
+@pytest.mark.parametrize("pixel_format", ["gray", "ya8"])
+def test_grey_has_no_matrix(pixel_format: str) -> None:
+    given = picture(32, 32, "gray").reformat(format=pixel_format)
+    [frame] = frames_of(encoded([given], codec="png", container="mov", colorspace=0))  # RGB, as PNG files say
+    assert (frame.format.pixel_format, frame.format.matrix, frame.format.rgb) == ("gray", "unknown", False)
+
+
 def test_bitmaps_are_black_and_white() -> None:
     given = av.VideoFrame(16, 8, "monob")
     samples = np.frombuffer(given.planes[0], np.uint8)

@@ -9,10 +9,12 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 
+import av
 import pytest
 
 from monitor.errors import NoVideo, SourceError
 from monitor.sources.file import FileSegment
+from monitor.sources.seeking import SeekingReader
 from tests.unit.sources.media import clip
 from tests.unit.sources.pictures import RATE, START, Every, x264
 
@@ -88,7 +90,8 @@ def test_a_pipe_has_but_one_beginning() -> None:
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        with FileSegment(f"/dev/fd/{reading}", START, "film").seeking() as reader:
+        container = av.open(f"/dev/fd/{reading}")
+        with SeekingReader(lambda: (container, container.streams.video[0]), "film") as reader:
             list(islice(reader.frames(seconds(0)), 20))
             with pytest.raises(SourceError, match="can't be read from another place than its start, as a pipe can't"):
                 reader.key_before(seconds(FRAMES))
