@@ -216,7 +216,7 @@ def test_what_came_before_a_failure_is_kept_and_told(plain: Server, tmp_path: Pa
         ("http://127.0.0.1:1/x", "http://127.0.0.1:1/x/model/vmaf_v0.6.1.json can't be had: "),
         ("ftp://127.0.0.1/x", "ftp://127.0.0.1/x/model/vmaf_v0.6.1.json can't be had: "),
         ("nowhere", "/model/vmaf_v0.6.1.json can't be had: "),
-        ("http://127.0.0.1:port/", "127.0.0.1:port/ is no address: "),
+        ("http://127.0.0.1:port/", "is no address: Invalid port: 'port'"),
     ],
 )
 def test_addresses_where_nobody_answers(tmp_path: Path, address: str, words: str) -> None:

@@ -112,7 +112,7 @@ def test_what_a_server_or_report_can_not_do_is_one_line(watching: Command, tmp_p
         rows = [
             (["serve", "--listen", f"127.0.0.1:{port}"], 1, "address already in use"),
             (["serve", "--listen", "somewhere"], 2, "HOST:PORT"),
-            (["report", "-o", "no/such/folder/out.html"], 2, "no/such/folder"),
+            (["report", "-o", "no/such/folder/out.html"], 1, "no/such/folder"),
             (["report", "--since", "yesterday"], 2, "'yesterday' is no time"),
         ]
         for arguments, code, words in rows:
