@@ -71,7 +71,7 @@ WRITERS: Mapping[str, Writer] = {
 """Each format's writer."""
 
 FORMATS = tuple(WRITERS)
+"""Names of the formats, as users type them."""
 
 LIBVMAF_FORMATS = ("json", "csv", "xml", "fqm-json")
 """Those whose readers expect what libvmaf measures for a model beside its score."""
-"""Names of the formats, as users type them."""
