@@ -63,8 +63,6 @@ class FileSegment:
     _looked: tuple[int, SegmentDecoding] | None = field(default=None, init=False)
     """A pass that was begun to look at the first picture, and its threads."""
     _span: tuple[Fraction, Fraction] | None = field(default=None, init=False)
-    _drained: bool = field(default=False, init=False)
-    """Whether it is a pipe and was opened."""
 
     @property
     def size(self) -> int:
@@ -106,7 +104,6 @@ class FileSegment:
         container, stream = self._opened(decoding=False) if keyframes_only else self._ordered()
         with ExitStack() as stack:
             stack.callback(container.close)
-            self._note(container, stream)
             self.decoding = stream_decoding(
                 container,
                 stream,
@@ -159,9 +156,7 @@ class FileSegment:
             SourceError: as ``decode``.
         """
         if not self._opened_before:
-            container, stream = self._opened(decoding=False)
-            with container:
-                self._note(container, stream)
+            self._opened(decoding=False)[0].close()
         return self._announced
 
     @property
@@ -174,10 +169,6 @@ class FileSegment:
             "to a file first",
             reason="open",
         )
-
-    def _note(self, container: av.container.InputContainer, stream: VideoStream) -> None:
-        """Remember what an open file says of itself."""
-        self._announced, self._opened_before = announced_duration(container, stream), True
 
     def _ordered(self) -> tuple[av.container.InputContainer, VideoStream]:
         """Open the file for decoding all its frames: the decoder must know how many of them are reordered.
@@ -197,9 +188,8 @@ class FileSegment:
         Raises:
             SourceError: as ``decode``; a second time where it is a pipe.
         """
-        if self._drained:
+        if self._opened_before and self.is_pipe:
             raise self._once()
-        self._drained = self.is_pipe
         try:
             container = av.open(
                 self._address,
@@ -210,4 +200,6 @@ class FileSegment:
             )
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise classify(error, self.path, timeout_seconds=OPEN_TIMEOUT_SECONDS) from error
-        return container, video_stream(container, shown(self.path))
+        stream = video_stream(container, shown(self.path))
+        self._announced, self._opened_before = announced_duration(container, stream), True
+        return container, stream
